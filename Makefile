@@ -1,0 +1,41 @@
+# The verbs are the same for people and for CI. Each makes what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test lint bench format pictures clean
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("lakectl needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12 or so") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## make a lake of real data in ./demo-lake and open the dashboard on it
+	$(BIN)/lakectl demo demo-lake
+
+test: $(STAMP)  ## run the whole suite
+	$(BIN)/python -m pytest -n 2
+
+lint: $(STAMP)  ## formatting, style, types, architecture, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell lakectl screens jobs catalog tests docs README.md CHANGELOG.md
+
+bench: $(STAMP)  ## measure the ratios against the floors of this machine
+	$(BIN)/python -m tests.bench
+
+format: $(STAMP)  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+pictures: $(STAMP)  ## redraw the pictures of the screens (look at them before you commit)
+	LAKECTL_UPDATE_PICTURES=1 $(BIN)/python -m pytest -n 2 tests/screens
+
+clean:  ## remove what the other verbs made
+	rm -rf $(VENV) .oracle demo-lake build *.egg-info

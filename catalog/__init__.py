@@ -1,0 +1,1 @@
+"""What the lake is: datasets, versions, schemas, storage and queries. Knows no other package."""

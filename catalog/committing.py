@@ -1,0 +1,251 @@
+"""The last step of a load: staged files become a version, by append, overwrite or merge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from catalog import merging, writing
+from catalog.errors import InvalidInput, OutcomeUnknown
+from catalog.handles import Handles
+from catalog.model import DataFile, Dataset, IngestReport, WrittenFile
+from catalog.names import DatasetName
+from catalog.partition import PartitionField
+from catalog.schema import Schema
+from catalog.seen import Seen
+
+if TYPE_CHECKING:
+    from catalog.iceberg.commits import Change
+    from catalog.iceberg.tables import TableState
+
+
+class Stale(Exception):
+    """The dataset changed so that the staged files do not fit it; stage them again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Everything that the commit of a load needs to know."""
+
+    handles: Handles
+    con: Any  # the DuckDB connection that staged the files
+    name: DatasetName
+    dataset: Dataset | None  # as it was when the files were staged
+    schema: Schema
+    parts: tuple[PartitionField, ...]
+    mode: str
+    key_columns: tuple[str, ...]
+    branch: str
+    message: str | None
+    run_id: str | None
+    write_key: str
+    quarantined: int
+    seen: Seen | None
+    skip_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a load does to the rows: counts of people's rows, not of rewritten ones."""
+
+    written: list[WrittenFile]
+    replaced: tuple[DataFile, ...] = ()
+    rows_added: int = 0
+    rows_deleted: int = 0
+    base: int | None = None  # the snapshot it was worked out against, where that matters
+
+
+def commit_load(
+    load: Load, target: writing.Intent, written: list[WrittenFile], notes: tuple[str, ...]
+) -> IngestReport:
+    """Make staged files a version.
+
+    Raises:
+        Stale: the dataset has changed; the files must be staged again.
+        Conflict, StoreUnreachable: see `writing`.
+    """
+    landed = load.handles.reader.landed(load.write_key)
+    if landed is not None and load.dataset is not None:
+        return _report(load, load.dataset, [], 0, ("This write has landed before.",))
+    effect = _effect(load, target, written)
+    if not effect.written and not effect.replaced:
+        return _nothing(load, notes)
+    published = writing.publish(load.handles, target, effect.written)
+    try:
+        outcome = _commit(load, target, effect, published)
+    except OutcomeUnknown:
+        raise
+    except BaseException:
+        load.handles.warehouse.delete([file.path for _, file in published])
+        raise
+    files = [file for _, file in published]
+    return _report(load, outcome.dataset, files, effect.rows_added, notes)
+
+
+def _effect(load: Load, target: writing.Intent, written: list[WrittenFile]) -> _Effect:
+    rows = sum(w.rows for w in written)
+    if load.mode == "merge" and load.dataset is not None:
+        merged = merging.merge(load, target, written)
+        return _Effect(
+            merged.written,
+            merged.replaced,
+            merged.inserted + merged.updated,
+            merged.updated,
+            merged.base,
+        )
+    if load.mode == "merge":
+        merging.check_key(load.con, load.key_columns, written)
+        return _Effect(merging.repartition(load, target, written), rows_added=rows)
+    if load.mode == "overwrite" and load.dataset is not None:
+        old = load.handles.reader.files(load.dataset, load.dataset.snapshot_id)
+        gone = load.dataset.summary.rows
+        return _Effect(written, tuple(old), rows, gone, load.dataset.snapshot_id)
+    return _Effect(written, rows_added=rows)
+
+
+def _nothing(load: Load, notes: tuple[str, ...]) -> IngestReport:
+    """No rows came: an existing dataset stays as it is, a new one is not made."""
+    if load.dataset is None:
+        raise InvalidInput(
+            f"The source has columns but no rows, so {load.name} was not made.",
+            "Check the source, or the filter in --select.",
+        )
+    return _report(load, load.dataset, [], 0, (*notes, "The source has no rows; nothing was done."))
+
+
+def _report(
+    load: Load, after: Dataset, files: list[DataFile], rows_added: int, notes: tuple[str, ...]
+) -> IngestReport:
+    return IngestReport(
+        dataset=str(load.name),
+        version=after.summary.version,
+        rows_added=rows_added,
+        rows=after.summary.rows,
+        quarantined=load.quarantined,
+        files=len(files),
+        bytes=sum(f.bytes for f in files),
+        seconds=0.0,
+        skipped=False,
+        notes=notes,
+    )
+
+
+def _summary(load: Load, effect: _Effect) -> dict[str, str]:
+    """The snapshot's own words: any engine sees them, and our tables can be rebuilt from them."""
+    found = {
+        "lakectl.key": load.write_key,
+        "lakectl.rows-added": str(effect.rows_added),
+        "lakectl.rows-deleted": str(effect.rows_deleted),
+        "lakectl.run-id": load.run_id,
+        "lakectl.message": load.message,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _commit(
+    load: Load,
+    target: writing.Intent,
+    effect: _Effect,
+    published: list[tuple[WrittenFile, DataFile]],
+) -> writing.Outcome:
+    from catalog.iceberg import tables
+
+    if load.dataset is None:
+        metadata = tables.first_metadata(
+            target.dataset_id, target.location, load.schema, load.parts, _properties(load)
+        )
+        spec, schema = metadata.spec(), metadata.schema()
+        change = _change(load, effect, published, schema, spec)
+        rows = _rows(load, target, effect, published)
+        return writing.commit_new(
+            load.handles, target.dataset_id, load.name, metadata, (change, rows)
+        )
+    prepared: dict[int, Change] = {}
+
+    def plan(state: TableState | None, now: Dataset | None) -> tuple[Change, writing.Rows]:
+        assert state is not None
+        assert now is not None
+        _still_fits(load, now, effect)
+        if 0 not in prepared:  # once: a retry keeps the manifest of its files
+            schema = tables.iceberg_schema(load.schema)
+            prepared[0] = _change(load, effect, published, schema, state.metadata.spec())
+        return prepared[0], _rows(load, target, effect, published)
+
+    return writing.commit_existing(load.handles, load.dataset.id, plan)
+
+
+def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
+    """Refuse a state that the files were not made for.
+
+    Raises:
+        Stale: schema, partitioning or, for a merge or overwrite, the head is another; or the same
+            bytes have come in by another way since they were looked for.
+    """
+    planned = load.dataset
+    assert planned is not None
+    same = (now.schema.schema_id, now.partitioning) == (
+        planned.schema.schema_id,
+        planned.partitioning,
+    )
+    if not same or (effect.base is not None and now.snapshot_id != effect.base):
+        raise Stale
+    moved = now.metadata_location != planned.metadata_location
+    if moved and load.skip_seen and load.seen is not None and load.seen.earlier(now):
+        raise Stale
+
+
+def _change(
+    load: Load,
+    effect: _Effect,
+    published: list[tuple[WrittenFile, DataFile]],
+    schema: Any,
+    spec: Any,
+) -> Change:
+    from catalog.iceberg import commits, datafiles
+
+    added = [datafiles.data_file(w, file.path, schema, spec) for w, file in published]
+    removed = frozenset(file.path for file in effect.replaced)
+    write = commits.snapshot_write(load.mode, added, removed, _summary(load, effect))
+    return commits.Change(
+        write=write,
+        branch=load.branch,
+        schema=load.schema if load.dataset is not None else None,
+        properties=_properties(load),
+        expire=load.branch == "main",
+    )
+
+
+def _properties(load: Load) -> Mapping[str, str]:
+    from catalog.iceberg.properties import KEY_COLUMNS
+
+    return {KEY_COLUMNS: json.dumps(list(load.key_columns))} if load.key_columns else {}
+
+
+def _rows(
+    load: Load,
+    target: writing.Intent,
+    effect: _Effect,
+    published: list[tuple[WrittenFile, DataFile]],
+) -> writing.Rows:
+    from catalog.metadata.records import LedgerEntry
+
+    seen = load.seen
+    entry = LedgerEntry(
+        key=load.write_key,
+        mode=load.mode,
+        content=seen.content() if seen else None,
+        source_bytes=seen.size if seen else None,
+        sources=seen.sources if seen else (),
+        quarantined=load.quarantined,
+    )
+    rows = writing.Rows(
+        added=tuple(file for _, file in published),
+        removed=tuple(file.path for file in effect.replaced),
+        ledger=entry,
+        intent=target.id,
+    )
+    if load.branch != "main":
+        return rows
+    return replace(rows, journal=("ingest", {}, {"key": load.write_key}))

@@ -1,0 +1,1 @@
+"""The only speaker of DuckDB: reading sources, writing data files, views, queries, the box."""

@@ -1,0 +1,379 @@
+"""Reading CSV without being lied to: every value is text until our own rules have cast it.
+
+DuckDB's sniffer damages data in silence: a late `1.5` in a column of integers becomes 2, one ragged
+row turns a table into one column, long decimals lose digits, 01/02/2021 is guessed at. Here a
+sample only proposes types; then every row is read as text with fixed columns, cast, and compared.
+A value that is not exactly of the column's type makes its row a bad row, which is counted in the
+same pass. Only if there are any does the slow pass (`csvrecords`) look for their lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import duckdb
+
+from catalog.engine.session import told
+from catalog.engine.views import exact_path
+from catalog.errors import InvalidInput
+from catalog.names import ident, lit
+from catalog.sources import SourceFile
+from catalog.types import Field, Primitive, Type, decimal_parts, duckdb_of
+
+SAMPLE_ROWS = 20_480
+MAX_LINE = 8_000_000
+BAD_COUNTER = "lakectl_bad_rows"
+_HEAD = 1 << 16
+_DELIMITERS = (",", "\t", ";", "|")
+_PROPOSED = ("long", "double", "date", "timestamp", "timestamptz", "boolean")
+
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+_STAMP = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T]{_TIME})?"
+_ZONED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"
+
+# A text is a double if it is a plain number whose double says the same, or has at most 15
+# significant digits, which a double always keeps (IEEE 754, 53 bits). The rare exact test stands in
+# an ELSE: operands of AND are all computed for every row.
+_EXACT_DOUBLE = (
+    f"(regexp_full_match({{x}}, {lit(_NUMBER)}) AND isfinite({{t}}) AND ({{t}}::VARCHAR = {{x}} "
+    "OR strlen(rtrim(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), '.', ''), '0'), "
+    "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')))"
+)
+_SHORT_DOUBLE = (
+    "strlen({x}) <= 15 AND NOT contains({x}, '_') AND isfinite({t}) "
+    "AND (abs({t}) >= 2.3e-308 OR strlen({x}) <= 5)"
+)
+_GUARDS = {
+    "long": "{t}::VARCHAR = {x}",
+    "int": "{t}::VARCHAR = {x}",
+    "double": f"CASE WHEN {_SHORT_DOUBLE} THEN true ELSE {_EXACT_DOUBLE} END",
+    "float": "(strlen({x}) <= 8 AND isfinite({t}) AND "
+    f"regexp_full_match({{x}}, {lit(_NUMBER)}))",
+    "date": "{t}::VARCHAR = {x} AND strlen({x}) = 10",
+    "timestamp": "CASE WHEN {t}::VARCHAR = {x} THEN true ELSE ({t} IS NOT NULL OR {x} IS NULL) AND "
+    f"regexp_full_match({{x}}, {lit(_STAMP)}) END",
+    "timestamptz": f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, {lit(_ZONED)}))",
+    "time": f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, {lit(_TIME)}))",
+    "boolean": "lower({x}) IN ('true', 'false')",
+    "uuid": "{t} IS NOT NULL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """What a person says about text files; None lets the file tell."""
+
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str = "utf-8"
+    nulls: tuple[str, ...] = ()  # texts that mean NULL, besides the empty one
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A CSV file whose shape is known."""
+
+    source: SourceFile
+    path: Path  # in UTF-8; the source itself unless it had to be transcoded
+    delimiter: str
+    header: bool
+    names: tuple[str, ...]
+    nulls: tuple[str, ...]
+
+
+def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
+    """Find the delimiter, the header and the names of a file.
+
+    Raises:
+        InvalidInput: it is not text in the encoding, or its header is not usable.
+    """
+    path = _in_utf8(source, options.encoding, scratch)
+    with open_text(path, source.compression if path == source.path else None) as file:
+        head = file.read(_HEAD)
+    text = _decoded(head, source, options.encoding).removeprefix("\ufeff")
+    if not text.strip():
+        raise InvalidInput(f"{source.label} holds no rows and no header.")
+    delimiter = options.delimiter or _delimiter(text)
+    first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    header = options.header if options.header is not None else _is_header(first)
+    names = tuple(first) if header else tuple(f"column{i}" for i in range(1, len(first) + 1))
+    for number, name in enumerate(names, 1):
+        if not name.strip():
+            raise InvalidInput(
+                f"Column {number} of {source.label} has no name in the header.",
+                "Say --no-header if the first line is data, or name it in the file.",
+            )
+    _refuse_twins(names, source.label)
+    return CsvFile(source, path, delimiter, header, names, options.nulls)
+
+
+def _refuse_twins(names: Sequence[str], label: str) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.lower(), name)
+        if twin is not name:
+            same = "twice" if twin == name else f"and {name!r}, which differ only in case"
+            raise InvalidInput(
+                f"The header of {label} has {twin!r} {same}.",
+                "Column names must differ by more than case; rename one in the file.",
+            )
+
+
+def open_text(path: Path, compression: str | None) -> IO[bytes]:
+    """A text file as plain bytes."""
+    if compression == "gzip":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    if compression == "zstd":
+        import zstandard
+
+        return io.BufferedReader(zstandard.open(path, "rb"))
+    return path.open("rb")
+
+
+def _in_utf8(source: SourceFile, encoding: str, scratch: Path) -> Path:
+    """The file itself, or a copy in UTF-8 where it is in another encoding."""
+    import codecs
+
+    try:
+        plain = codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}
+    except LookupError as error:
+        raise InvalidInput(
+            f"There is no encoding {encoding!r}.", "Use a name like latin-1, cp1252 or utf-16."
+        ) from error
+    if plain:
+        return source.path
+    target = scratch / f"utf8-{len(list(scratch.iterdir())):06d}.csv"
+    with (
+        io.TextIOWrapper(open_text(source.path, source.compression), encoding, newline="") as old,
+        target.open("w", encoding="utf-8", newline="") as new,
+    ):
+        try:
+            while chunk := old.read(1 << 20):
+                new.write(chunk)
+        except UnicodeError as error:
+            raise InvalidInput(f"{source.label} is not text in {encoding}: {error}.") from error
+    return target
+
+
+def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start >= len(head) - 4 and len(head) == _HEAD:  # a character cut by the read
+            return head[: error.start].decode("utf-8")
+        line = head[: error.start].count(b"\n") + 1
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            hint = "It begins like UTF-16: say --encoding utf-16."
+        else:
+            hint = "Say in which encoding it is, for example --encoding latin-1."
+        raise InvalidInput(
+            f"{source.label} is not in UTF-8: line {line} has the byte 0x{head[error.start]:02x}.",
+            hint,
+        ) from error
+
+
+def _delimiter(text: str) -> str:
+    """The sign that splits the first lines most evenly; a comma where none does."""
+    lines = [line for line in text.splitlines()[:20] if line]
+    best, score = ",", 0
+    for sign in _DELIMITERS:
+        counts = [len(row) - 1 for row in csv.reader(lines, delimiter=sign)]
+        even = min(counts, default=0)
+        if even > score:
+            best, score = sign, even
+    return best
+
+
+def _is_header(first: Sequence[str]) -> bool:
+    """A first line with a number, a date or an empty cell in it is data."""
+    for cell in first:
+        stripped = cell.strip()
+        if not stripped:
+            return False
+        try:
+            float(stripped)
+        except ValueError:
+            if stripped[:4].isdigit() and stripped[4:5] == "-":
+                return False
+            continue
+        return False
+    return True
+
+
+def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ()) -> str:
+    """All values of a file as text, NULL for empty ones.
+
+    Args:
+        file: its shape.
+        path: a cleaned copy of it without header, with `extra` columns in front.
+        extra: their names.
+    """
+    names = [*extra, *file.names]
+    columns = ", ".join(f"{lit(n)}: 'VARCHAR'" for n in names)
+    nulls = ", ".join(lit(n) for n in ("", *file.nulls))
+    header = file.header and path is None
+    compression = (file.source.compression or "none") if path is None else "none"
+    if path is None and file.path != file.source.path:
+        compression = "none"
+    # Never `new_line`: a wrong one loads no rows and says nothing.
+    return (
+        f"read_csv({lit(exact_path(str(path or file.path)))}, auto_detect=false, "
+        f"header={str(header).lower()}, delim={lit(file.delimiter)}, quote='\"', escape='\"', "
+        f"strict_mode=true, null_padding=false, max_line_size={MAX_LINE}, "
+        f"buffer_size={2 * MAX_LINE}, compression='{compression}', nullstr=[{nulls}], "
+        f"columns={{{columns}}})"
+    )
+
+
+def guard(kind: Type, text: str, cast: str) -> str:
+    """A predicate: the text is NULL or is exactly a value of the type.
+
+    Args:
+        kind: the type.
+        text: SQL of the text.
+        cast: SQL of its TRY_CAST to the type.
+    """
+    parts = decimal_parts(kind)
+    if parts:
+        digits = f"(\\.[0-9]{{1,{parts[1]}}})?" if parts[1] else ""
+        rule = f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, '-?[0-9]+{digits}'))"
+        return f"coalesce({rule.replace('{t}', cast).replace('{x}', text)}, {text} IS NULL)"
+    assert isinstance(kind, Primitive)
+    rule = _GUARDS[kind.text]
+    return f"coalesce({rule.replace('{t}', cast).replace('{x}', text)}, {text} IS NULL)"
+
+
+def is_castable(kind: Type) -> bool:
+    """Whether text can be read as a type at all; nested types and binary cannot."""
+    if not isinstance(kind, Primitive):
+        return False
+    return kind.text == "string" or kind.text in _GUARDS or decimal_parts(kind) is not None
+
+
+def propose(
+    con: duckdb.DuckDBPyConnection, file: CsvFile, scan: str, wanted: Mapping[str, Type]
+) -> tuple[Field, ...]:
+    """The types that the first rows of a file suggest.
+
+    Args:
+        con: a connection.
+        file: its shape.
+        scan: gives its rows as text, or a sample of them.
+        wanted: types to take where the sample allows them, by column: those of the dataset.
+
+    Returns:
+        One field a column, without ids. A column without any value is taken as wanted, else text.
+
+    Raises:
+        duckdb.Error: a row of the sample is broken.
+    """
+    asked = []
+    for name in file.names:
+        kinds = [k for k in (wanted.get(name),) if k is not None and is_castable(k)]
+        kinds += [Primitive(k) for k in _PROPOSED]
+        asked.append(kinds)
+    exprs = []
+    for name, kinds in zip(file.names, asked, strict=True):
+        column = ident(name)
+        tests = [
+            "true"
+            if k == Primitive("string")
+            else f"coalesce(bool_and({guard(k, column, _cast(column, k))}), true)"
+            for k in kinds
+        ]
+        exprs.append(f"[count({column}) > 0, {', '.join(tests)}]")
+    sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
+    row = con.execute(f"SELECT {', '.join(exprs)} FROM ({sample})").fetchone()
+    assert row is not None
+    fields = []
+    for name, kinds, found in zip(file.names, asked, row, strict=True):
+        fitting = [k for k, fits in zip(kinds, found[1:], strict=True) if fits]
+        kind: Type = Primitive("string")
+        if found[0] and fitting:
+            kind = fitting[0]
+        elif not found[0] and name in wanted:
+            kind = wanted[name]
+        fields.append(Field(0, name, kind))
+    return tuple(fields)
+
+
+def _cast(column: str, kind: Type) -> str:
+    return f"TRY_CAST({column} AS {duckdb_of(kind)})"
+
+
+def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
+    """The rows of a scan whose every value is of its column's type, cast once.
+
+    Args:
+        fields: the columns and the types to give them.
+        scan: gives them as text.
+        counting: count the other rows in the sequence BAD_COUNTER; else they are dropped.
+    """
+    typed = [(i, f) for i, f in enumerate(fields) if f.type != Primitive("string")]
+    inner = [ident(f.name) for f in fields]
+    inner += [f"{_cast(ident(f.name), f.type)} AS __t{i}" for i, f in typed]
+    casts = {f.name: f"__t{i} AS {ident(f.name)}" for i, f in typed}
+    outer = ", ".join(casts.get(f.name, ident(f.name)) for f in fields)
+    tests = [guard(f.type, ident(f.name), f"__t{i}") for i, f in typed]
+    good = " AND ".join(tests) or "true"
+    keep = f"CASE WHEN {good} THEN true ELSE nextval('{BAD_COUNTER}') < 0 END" if counting else good
+    return f"SELECT {outer} FROM (SELECT {', '.join(inner)} FROM {scan}) WHERE {keep}"
+
+
+def count_rows(file: CsvFile) -> int:
+    """The rows of an uncompressed file: its line ends outside quotes, less the header."""
+    rows, inside, last = 0, 0, b"\n"
+    with file.path.open("rb") as opened:
+        while chunk := opened.read(1 << 20):
+            if inside or b'"' in chunk:
+                parts = chunk.split(b'"')
+                rows += sum(part.count(b"\n") for part in parts[inside::2])
+                inside ^= (len(parts) - 1) & 1
+            else:
+                rows += chunk.count(b"\n")
+            last = chunk[-1:]
+    return rows + (last != b"\n") - file.header
+
+
+def reset_counter(con: duckdb.DuckDBPyConnection) -> None:
+    """Start counting bad rows from none."""
+    con.execute(f"CREATE OR REPLACE SEQUENCE {BAD_COUNTER}")
+
+
+def bad_rows(con: duckdb.DuckDBPyConnection) -> int:
+    """How many rows the counting select has left out since `reset_counter`."""
+    try:
+        found = con.execute(f"SELECT currval('{BAD_COUNTER}')").fetchone()
+    except duckdb.Error:  # currval before the first nextval
+        return 0
+    return int(found[0]) if found else 0
+
+
+def widest(
+    con: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], field: Field
+) -> Primitive | None:
+    """A wider type of a column that holds every value of all files, or None.
+
+    Integers may become doubles where no value loses a digit; that is the only step text takes.
+    """
+    ladder = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
+    kind = field.type.text if isinstance(field.type, Primitive) else ""
+    for wider in ladder.get(kind, ()):
+        column = ident(field.name)
+        candidate = Primitive(wider)
+        test = guard(candidate, column, _cast(column, candidate))
+        scans = " UNION ALL ".join(
+            f"SELECT {column} FROM {raw_scan(f)}" for f in files if field.name in f.names
+        )
+        with told("Reading the source"):
+            row: Any = con.execute(f"SELECT bool_and({test}) FROM ({scans})").fetchone()
+        if row and row[0]:
+            return candidate
+    return None

@@ -1,0 +1,23 @@
+"""What a Parquet file's footer tells that Iceberg's manifests do not."""
+
+from __future__ import annotations
+
+from catalog.engine import remote
+from catalog.engine.session import connect, told
+from catalog.engine.views import exact_path
+from catalog.names import lit
+from catalog.storage import Warehouse
+
+
+def has_field_ids(warehouse: Warehouse, path: str) -> bool:
+    """Whether the columns of a data file carry Iceberg's field ids."""
+    con = connect()
+    try:
+        prefix = remote.attach(con, warehouse, [path])
+        with told(f"Reading the footer of {path}"):
+            found = con.execute(
+                f"SELECT count(field_id) FROM parquet_schema({lit(prefix + exact_path(path))})"
+            ).fetchone()
+    finally:
+        con.close()
+    return bool(found and found[0])

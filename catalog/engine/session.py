@@ -1,0 +1,135 @@
+"""DuckDB connections for the lake's own work: sealed, in UTC, with bounded memory.
+
+They read and write exactly the files that the code names. SQL that people type runs in the box
+(`box`), never here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from duckdb.func import PythonUDFType
+
+from catalog.errors import InvalidInput, LakeError, OperationFailed, StoreUnreachable
+from catalog.names import lit
+from catalog.partition import HASH_BYTES, HASH_DECIMAL, HASH_LONG
+
+SEALS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "python_enable_replacements": "false",
+    # A home inside a writable folder would let INSTALL work again.
+    "home_directory": "'/nonexistent'",
+    "extension_directory": "'/nonexistent/ext'",
+    "secret_directory": "'/nonexistent/sec'",
+    "TimeZone": "'UTC'",
+}
+_MEMORY = re.compile(r"\d+(\.\d+)?\s?(%|[KMGT]i?B)\Z", re.IGNORECASE)
+
+
+def memory_limit(default: str) -> str:
+    """The memory that DuckDB may take: LAKECTL_MEMORY (`512MB`, `4GB`, `50%`) or the default.
+
+    Raises:
+        InvalidInput: the variable holds something else.
+    """
+    asked = os.environ.get("LAKECTL_MEMORY") or default
+    if not _MEMORY.match(asked):
+        raise InvalidInput(f"LAKECTL_MEMORY={asked!r} is no amount of memory.", "Write it as 4GB.")
+    return asked
+
+
+def connect(scratch: Path | None = None, *, memory: str = "60%") -> duckdb.DuckDBPyConnection:
+    """A connection in memory.
+
+    Args:
+        scratch: a private folder to spill to; None lets nothing spill.
+        memory: the limit unless LAKECTL_MEMORY says otherwise.
+    """
+    con = duckdb.connect(":memory:")
+    seal(con)
+    con.execute(f"SET memory_limit = {lit(memory_limit(memory))}")
+    con.execute(f"SET temp_directory = {lit(str(scratch) if scratch else '')}")
+    return con
+
+
+def seal(con: duckdb.DuckDBPyConnection) -> None:
+    """Turn off everything that reaches for the network, for Python's variables or for a home."""
+    for name, value in SEALS.items():
+        con.execute(f"SET {name} = {value}")
+
+
+def provide_hashes(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the three hash functions of Iceberg's bucket transform (specification, appendix B)."""
+    import mmh3
+    import pyarrow as pa
+
+    def over(encode: Any) -> Any:
+        def hashed(column: Any) -> Any:
+            values = (
+                None if v is None else mmh3.hash(encode(v)) & 0x7FFF_FFFF
+                for v in column.to_pylist()
+            )
+            return pa.array(values, pa.int32())
+
+        return hashed
+
+    def unscaled(text: str) -> bytes:
+        number = int(text)
+        # The shortest two's complement form; one more bit holds the sign.
+        return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+    for name, kind, encode in (
+        (HASH_BYTES, "BLOB", bytes),
+        (HASH_LONG, "BIGINT", lambda n: int(n).to_bytes(8, "little", signed=True)),
+        (HASH_DECIMAL, "VARCHAR", unscaled),
+    ):
+        arrow = PythonUDFType.ARROW
+        con.create_function(name, over(encode), [kind], "INTEGER", type=arrow)
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Turn DuckDB's errors inside the block into sentences of the lake.
+
+    Args:
+        doing: what was being done, to begin the sentence with: `Reading trips.csv`.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error, doing) from error
+
+
+def translate(error: duckdb.Error, doing: str) -> LakeError:
+    """A DuckDB error as an error of the lake."""
+    first = _first_sentence(str(error))
+    text = str(error)
+    if "No space left" in text or "max_temp_directory_size" in text or "Disk quota" in text:
+        return StoreUnreachable(
+            f"{doing} failed: the disk is full ({first}).",
+            "Free some space and run it again; the lake is unchanged.",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        hint = "Give it more with LAKECTL_MEMORY=8GB, or do less at once."
+        return OperationFailed(f"{doing} needs more memory than it may take: {first}.", hint)
+    if isinstance(error, duckdb.InterruptException):
+        return OperationFailed(f"{doing} was stopped.")
+    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
+        return InvalidInput(f"{doing} failed: {first}.")
+    return OperationFailed(f"{doing} failed: {first}.")
+
+
+def _first_sentence(text: str) -> str:
+    """DuckDB's message without its class, its excerpt of the statement and its stack."""
+    line = re.split(r"\n\s*\n|\nLINE \d+:|\n\s*Possible|\nStack", text.strip())[0]
+    line = re.sub(r"\A[A-Z][\w ]* Error: ", "", line)
+    return " ".join(line.split()).rstrip(".")

@@ -1,0 +1,79 @@
+"""What every room of the lake needs to do its work: the store, the warehouse and the clock."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import NotAllowed
+from catalog.metadata.reader import Reader
+from catalog.storage import Warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from catalog.metadata.database import Database
+
+
+class Handles:
+    """One opened lake. Nothing heavy is imported or connected before it is used.
+
+    Args:
+        database_url: `sqlite:///absolute/path` or `postgresql://…`.
+        warehouse_uri: an absolute folder or `gs://bucket/prefix`.
+        state: a folder of this machine for locks and scratch space.
+        readonly: refuse every change.
+    """
+
+    def __init__(
+        self, database_url: str, warehouse_uri: str, state: Path, *, readonly: bool = False
+    ) -> None:
+        self.database_url = database_url
+        self.warehouse_uri = warehouse_uri
+        self.state = state
+        self.readonly = readonly
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Questions to the metadata store."""
+        return Reader(self.database_url)
+
+    @cached_property
+    def database(self) -> Database:
+        """Writes to the metadata store."""
+        from catalog.metadata.database import Database
+
+        return Database(self.database_url)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The place of all files."""
+        return open_warehouse(self.warehouse_uri)
+
+    def require_writable(self) -> None:
+        """Refuse to go on with a change when the lake was opened for reading.
+
+        Raises:
+            NotAllowed: it was.
+        """
+        if self.readonly:
+            raise NotAllowed(
+                "This lake is open for reading only.",
+                "Its profile says readonly = true, or LAKECTL_READONLY is set.",
+            )
+
+    def now(self) -> int:
+        """The time in milliseconds since 1970, UTC."""
+        return time.time_ns() // 1_000_000
+
+    def new_id(self) -> str:
+        """A fresh identity: 32 hex digits."""
+        return uuid.uuid4().hex
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        if "reader" in self.__dict__:
+            self.reader.close()
+        if "database" in self.__dict__:
+            self.database.close()

@@ -1,0 +1,1 @@
+"""The only speaker of PyIceberg: pointers, manifests and commits of Iceberg v2 tables."""

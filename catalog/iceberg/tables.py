@@ -1,0 +1,193 @@
+"""A table as its metadata file tells it, and the same as the lake's own values."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.schema import Schema as IcebergSchema
+from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, TableMetadataV2
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
+
+from catalog.errors import OperationFailed
+from catalog.iceberg.properties import (
+    DESCRIPTION,
+    KEY_COLUMNS,
+    LABEL,
+    OWNER,
+    TABLE_DEFAULTS,
+    SortedProperties,
+    sort_properties,
+)
+from catalog.model import Dataset, DatasetSummary, Kind, Version
+from catalog.names import DatasetName
+from catalog.partition import PartitionField
+from catalog.schema import Schema
+from catalog.storage import Warehouse
+
+MAIN = "main"
+_CACHED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table at one metadata file."""
+
+    metadata: TableMetadata
+    location: str  # of the metadata file
+    properties: SortedProperties
+
+    @property
+    def head(self) -> Snapshot | None:
+        """The current snapshot of main."""
+        return self.branch_head(MAIN)
+
+    def branch_head(self, branch: str) -> Snapshot | None:
+        """The snapshot that a branch points to, or None."""
+        ref = self.metadata.refs.get(branch)
+        return self.metadata.snapshot_by_id(ref.snapshot_id) if ref else None
+
+
+_cache: OrderedDict[str, TableState] = OrderedDict()
+
+
+def load(warehouse: Warehouse, location: str) -> TableState:
+    """Read a metadata file; they never change, so the last ones are kept in memory.
+
+    Raises:
+        NotFound: the file is missing.
+        NotAllowed: the table claims to lie outside the warehouse.
+        OperationFailed: the file is damaged.
+    """
+    if location not in _cache:
+        raw = warehouse.read(location)
+        try:
+            if location.endswith(".gz.metadata.json"):
+                raw = gzip.decompress(raw)
+            metadata = TableMetadataUtil.parse_raw(raw.decode())
+        except (ValidationError, ValueError, OSError) as error:
+            raise OperationFailed(
+                f"The metadata file {location} is damaged.",
+                "Its previous version is named in the store's iceberg_tables table.",
+            ) from error
+        warehouse.contain(f"{metadata.location}/metadata")
+        found = sort_properties(metadata.properties)
+        believed = metadata.model_copy(update={"properties": found.kept})
+        remember(TableState(believed, location, found))
+    _cache.move_to_end(location)
+    return _cache[location]
+
+
+def remember(state: TableState) -> None:
+    """Keep a state that was just written."""
+    _cache[state.location] = state
+    while len(_cache) > _CACHED:
+        _cache.popitem(last=False)
+
+
+def first_metadata(
+    dataset_id: str,
+    location: str,
+    schema: Schema,
+    partitioning: tuple[PartitionField, ...],
+    properties: Mapping[str, str],
+) -> TableMetadata:
+    """The metadata of a table that is to be made; it keeps the field ids, as files hold them."""
+    spec = PartitionSpec.model_validate(
+        {"spec-id": 0, "fields": [p.to_json() for p in partitioning]}
+    )
+    import uuid
+
+    return TableMetadataV2(
+        location=location,
+        table_uuid=uuid.UUID(hex=dataset_id),
+        schemas=[iceberg_schema(schema)],
+        current_schema_id=schema.schema_id,
+        last_column_id=schema.max_id(),
+        partition_specs=[spec],
+        default_spec_id=spec.spec_id,
+        last_partition_id=spec.last_assigned_field_id,
+        sort_orders=[UNSORTED_SORT_ORDER],
+        properties={**TABLE_DEFAULTS, **properties},
+    )
+
+
+def iceberg_schema(schema: Schema) -> IcebergSchema:
+    """Our schema as PyIceberg's."""
+    return IcebergSchema.model_validate(schema.to_json())
+
+
+def describe(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
+    """The lake's own value of a table at one metadata file."""
+    metadata = state.metadata
+    head = state.head
+    totals = _totals(head)
+    properties = metadata.properties
+    labels = {k.removeprefix(LABEL): v for k, v in properties.items() if k.startswith(LABEL)}
+    summary = DatasetSummary(
+        id=dataset_id,
+        name=name,
+        kind=Kind.TABLE,
+        version=(head.sequence_number or 0) if head else 0,
+        rows=totals["total-records"],
+        bytes=totals["total-files-size"],
+        files=totals["total-data-files"],
+        owner=properties.get(OWNER),
+        description=properties.get(DESCRIPTION),
+        labels=labels,
+        updated_at=datetime.fromtimestamp(metadata.last_updated_ms / 1000, UTC),
+    )
+    kinds = {name: str(ref.snapshot_ref_type) for name, ref in metadata.refs.items()}
+    refs = {name: ref.snapshot_id for name, ref in metadata.refs.items()}
+    spec = metadata.spec().model_dump(by_alias=True)["fields"]
+    parts = tuple(PartitionField.from_json({**p, "transform": str(p["transform"])}) for p in spec)
+    schema: dict[str, Any] = json.loads(metadata.schema().model_dump_json())
+    return Dataset(
+        summary=summary,
+        schema=Schema.from_json(schema),
+        partitioning=parts,
+        location=metadata.location,
+        metadata_location=state.location,
+        snapshot_id=head.snapshot_id if head else None,
+        last_field_id=metadata.last_column_id,
+        tags={n: s for n, s in refs.items() if "tag" in kinds[n].lower()},
+        branches={n: s for n, s in refs.items() if "tag" not in kinds[n].lower() and n != MAIN},
+        key_columns=tuple(json.loads(properties.get(KEY_COLUMNS, "[]"))),
+    )
+
+
+def version_of(snapshot: Snapshot) -> Version:
+    """The lake's own value of a snapshot."""
+    totals = _totals(snapshot)
+    summary = snapshot.summary.additional_properties if snapshot.summary else {}
+    operation = snapshot.summary.operation.value if snapshot.summary else "append"
+    return Version(
+        version=snapshot.sequence_number or 0,
+        snapshot_id=snapshot.snapshot_id,
+        parent_id=snapshot.parent_snapshot_id,
+        committed_at=datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC),
+        operation=summary.get("lakectl.operation", operation),
+        rows_added=int(summary.get("lakectl.rows-added", summary.get("added-records", 0))),
+        rows_deleted=int(summary.get("lakectl.rows-deleted", summary.get("deleted-records", 0))),
+        rows=totals["total-records"],
+        bytes=totals["total-files-size"],
+        files=totals["total-data-files"],
+        schema_id=snapshot.schema_id or 0,
+        run_id=summary.get("lakectl.run-id"),
+        message=summary.get("lakectl.message"),
+    )
+
+
+def _totals(snapshot: Snapshot | None) -> dict[str, int]:
+    names = ("total-records", "total-files-size", "total-data-files")
+    summary = snapshot.summary if snapshot else None
+    found = summary.additional_properties if summary else {}
+    return {name: int(found.get(name, 0)) for name in names}

@@ -1,0 +1,477 @@
+"""From a raw source to a new version: the journey of one load.
+
+Sources are collected, types proposed, the schema decided, data files written, and one commit makes
+them a version. Everything that can be refused is refused before a data file is written; everything
+that fails later leaves the lake as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog import names, partition, sources, sync, types, writing
+from catalog.committing import Stale
+from catalog.errors import Conflict, InvalidInput, NotFound, OperationFailed
+from catalog.handles import Handles
+from catalog.model import Dataset, IngestReport, WrittenFile
+from catalog.names import DatasetName, ident
+from catalog.partition import PartitionField
+from catalog.schema import Evolution, Schema, SchemaPolicy, new_schema, plan_evolution
+from catalog.seen import Seen
+from catalog.sources import SourceFile
+from catalog.types import Field
+
+if TYPE_CHECKING:
+    from catalog.engine.csvfiles import TextOptions
+    from catalog.engine.loading import Rejects, SourceSet
+
+MODES = ("append", "overwrite", "merge")
+_RETRIES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """What to load, and how. `frame` is an Arrow table or reader instead of sources."""
+
+    into: str
+    sources: tuple[str, ...] = ()
+    frame: Any = None
+    mode: str = "append"
+    key: tuple[str, ...] = ()
+    partition_by: tuple[str, ...] = ()
+    select: str | None = None
+    message: str | None = None
+    run_id: str | None = None
+    on_bad_row: str = "fail"
+    schema: SchemaPolicy = SchemaPolicy.REFUSE
+    if_seen: str = "skip"
+    format: str | None = None
+    text: Any = None  # catalog.engine.csvfiles.TextOptions
+    branch: str = "main"
+    write_key: str | None = None  # a key of the caller's own: the same key never loads twice
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What has been decided before the first byte is written."""
+
+    request: IngestRequest
+    name: DatasetName
+    dataset: Dataset | None
+    schema: Schema
+    parts: tuple[PartitionField, ...]
+    evolution: Evolution | None
+    select: str  # gives the rows to write
+    text_fields: tuple[Field, ...]  # of the sources themselves
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The tools of one attempt."""
+
+    handles: Handles
+    con: Any  # a DuckDB connection
+    scratch: Path
+    seen: Seen | None = None
+
+
+def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
+    """Load sources into a dataset; it is made if there is none of that name.
+
+    Returns:
+        What was done; `skipped` when these very bytes are there already.
+
+    Raises:
+        LakeError: with the lake unchanged (see `catalog.errors` for which).
+    """
+    started = time.monotonic()
+    handles.require_writable()
+    _check(request)
+    name = names.parse_dataset(request.into)
+    warm = threading.Thread(target=_import_commit_side, daemon=True)
+    with _scratch(handles) as scratch:
+        files = sources.collect(request.sources, scratch, request.format)
+        # PyIceberg takes most of a second to import; DuckDB needs the interpreter little.
+        warm.start()
+        for _ in range(_RETRIES):
+            try:
+                report = _attempt(handles, request, name, files, scratch)
+                return replace(report, seconds=round(time.monotonic() - started, 3))
+            except Stale:
+                continue
+            finally:
+                warm.join()
+    raise Conflict(f"{name} kept changing while this was loaded.", "Try it again.")
+
+
+def _import_commit_side() -> None:
+    import catalog.iceberg.commits
+    import catalog.iceberg.datafiles
+    import catalog.metadata.records  # noqa: F401
+
+
+def _check(request: IngestRequest) -> None:
+    if request.mode not in MODES:
+        raise InvalidInput(f"There is no mode {request.mode!r}.", f"Use {', '.join(MODES)}.")
+    if request.mode == "merge" and not request.key:
+        raise InvalidInput("A merge needs a key.", "Say --key COLUMN or --key A,B.")
+    if request.key and request.mode != "merge":
+        raise InvalidInput("--key goes with --mode merge.")
+    if request.on_bad_row not in {"fail", "quarantine"}:
+        raise InvalidInput(f"--on-bad-row takes fail or quarantine, not {request.on_bad_row!r}.")
+    if request.if_seen not in {"skip", "load"}:
+        raise InvalidInput(f"--if-seen takes skip or load, not {request.if_seen!r}.")
+    if request.frame is None and not request.sources:
+        raise InvalidInput("There is nothing to load.", "Name a file, folder, address or -.")
+
+
+@contextmanager
+def _scratch(handles: Handles) -> Iterator[Path]:
+    place = handles.state / "scratch"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _attempt(
+    handles: Handles,
+    request: IngestRequest,
+    name: DatasetName,
+    files: list[SourceFile],
+    scratch: Path,
+) -> IngestReport:
+    dataset = _existing(handles, name)
+    if request.branch != "main" and (dataset is None or request.branch not in dataset.branches):
+        raise NotFound(f"{name} has no branch {request.branch!r}.")
+    seen = Seen(handles, files, _manner(request), dataset)
+    skipped = seen.report() if files and request.if_seen == "skip" else None
+    if skipped is not None:
+        return skipped
+    if files:
+        seen.start()
+    from catalog.engine import loading
+    from catalog.engine.session import connect
+
+    con = connect(scratch)
+    try:
+        wanted = {f.name: f.type for f in dataset.schema.fields} if dataset else {}
+        if request.select:
+            wanted = {}
+        text = request.text or _default_text()
+        work = _Work(handles, con, scratch, seen if files else None)
+        if request.frame is not None:
+            con.register("lakectl_frame", request.frame)
+            return _load_frame(work, request, name, dataset)
+        files, bad_json = _sound_json(request, files, scratch)
+        opened = loading.SourceSet(con, files, text, scratch, wanted)
+        plan = _decide(con, request, name, dataset, opened)
+        return _load(work, plan, opened, bad_json)
+    finally:
+        con.close()
+
+
+def _manner(request: IngestRequest) -> dict[str, Any]:
+    """What about a load changes what becomes of the same bytes."""
+    text = request.text
+    return {
+        "mode": request.mode,
+        "key": request.key,
+        "select": request.select,
+        "branch": request.branch,
+        "format": request.format,
+        "text": [text.delimiter, text.header, text.encoding, text.nulls] if text else None,
+    }
+
+
+def _default_text() -> TextOptions:
+    from catalog.engine.csvfiles import TextOptions
+
+    return TextOptions()
+
+
+def _existing(handles: Handles, name: DatasetName) -> Dataset | None:
+    if handles.reader.id_of(name) is None:
+        return None
+    return sync.follow(handles, handles.reader.dataset(name))
+
+
+def _sound_json(
+    request: IngestRequest, files: list[SourceFile], scratch: Path
+) -> tuple[list[SourceFile], Rejects | None]:
+    """NDJSON files without their malformed lines, when those are to be quarantined."""
+    if request.on_bad_row != "quarantine":
+        return files, None
+    from catalog.engine import loading
+
+    total = loading.Rejects()
+    kept = []
+    for file in files:
+        if file.format != "json" or _is_one_document(file):
+            kept.append(file)
+            continue
+        clean, rejects = loading.sort_json_lines(file, scratch)
+        kept.append(clean)
+        if rejects.rows:
+            total.rows += rejects.rows
+            total.files += rejects.files
+            total.first = total.first or rejects.first
+    return kept, total
+
+
+def _is_one_document(file: SourceFile) -> bool:
+    from catalog.engine.csvfiles import open_text
+
+    with open_text(file.path, file.compression) as opened:
+        return opened.read(4096).lstrip()[:1] == b"["
+
+
+def _decide(
+    con: Any, request: IngestRequest, name: DatasetName, dataset: Dataset | None, opened: SourceSet
+) -> _Plan:
+    """Find every schema change and every mistake before anything is written."""
+    policy = request.schema if dataset else SchemaPolicy.EVOLVE
+    fields = opened.fields(policy)
+    return _plan_for(con, request, name, dataset, fields, opened.select(fields, counting=True))
+
+
+def _plan_for(
+    con: Any,
+    request: IngestRequest,
+    name: DatasetName,
+    dataset: Dataset | None,
+    fields: tuple[Field, ...],
+    select: str,
+) -> _Plan:
+    incoming = fields
+    if request.select:
+        select, incoming = _selected(con, request.select, select)
+    if dataset is None:
+        schema = new_schema(incoming)
+        parts = partition.parse(request.partition_by, schema)
+        evolution = None
+    else:
+        last_id = max(dataset.last_field_id, dataset.schema.max_id())
+        evolution = plan_evolution(dataset.schema, incoming, request.schema, last_id)
+        schema, parts = evolution.schema, dataset.partitioning
+        _check_partitioning(request, dataset)
+        select = _shape(select, schema, incoming)
+    for column in request.key:
+        if schema.find(column) is None:
+            known = ", ".join(schema.names[:12])
+            raise InvalidInput(f"The key column {column!r} is not there.", f"Columns: {known}.")
+    notes = [str(c) for c in evolution.changes] if evolution else []
+    return _Plan(request, name, dataset, schema, parts, evolution, select, fields, notes)
+
+
+def _selected(con: Any, statement: str, source: str) -> tuple[str, tuple[Field, ...]]:
+    """A person's SELECT over `source`, and the fields it gives."""
+    from catalog.engine.session import told
+
+    wrapped = f"WITH source AS ({source}) SELECT * FROM ({statement.strip().rstrip(';')})"
+    with told("--select"):
+        found = con.extract_statements(wrapped)
+        if len(found) != 1 or found[0].type.name != "SELECT":
+            raise InvalidInput("--select takes one SELECT over `source`.")
+        relation = con.sql(wrapped)
+        fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+    return wrapped, fields
+
+
+def _shape(select: str, schema: Schema, incoming: Sequence[Field]) -> str:
+    """The rows in the columns of the schema; one that does not arrive is NULL."""
+    has = {f.name for f in incoming}
+    given = {f.name: ident(f.name) if f.name in has else "NULL" for f in schema.fields}
+    columns = (
+        f"{given[f.name]}::{types.duckdb_of(f.type)} AS {ident(f.name)}" for f in schema.fields
+    )
+    return f"SELECT {', '.join(columns)} FROM ({select})"
+
+
+def _check_partitioning(request: IngestRequest, dataset: Dataset) -> None:
+    if not request.partition_by:
+        return
+    asked = partition.parse(request.partition_by, dataset.schema)
+    have = [(p.source_id, p.transform) for p in dataset.partitioning]
+    if [(p.source_id, p.transform) for p in asked] != have:
+        now = ", ".join(p.text(dataset.schema) for p in dataset.partitioning) or "nothing"
+        raise Conflict(
+            f"{dataset.name} is partitioned by {now}.",
+            "The partitioning of a dataset is set by its first load; leave --partition-by away.",
+        )
+
+
+def _load(work: _Work, plan: _Plan, opened: SourceSet, bad_json: Rejects | None) -> IngestReport:
+    from catalog.engine import loading
+
+    rejects = bad_json or loading.Rejects()
+    with _announced(work.handles, plan) as target:
+        written = _first_pass(work, plan, opened, target)
+        if written is None:
+            plan, more = _slow_pass(work, plan, opened)
+            _judge_rejects(plan.request, more)
+            rejects.rows += more.rows
+            rejects.files += more.files
+            written = _copy(work.con, plan, target)
+        if rejects.rows:
+            _quarantine(work, plan, rejects, target.id)
+        return _finish(work, plan, target, written, rejects.rows)
+
+
+def _announced(handles: Handles, plan: _Plan) -> Any:
+    dataset_id = plan.dataset.id if plan.dataset else handles.new_id()
+    warehouse = handles.warehouse.uri
+    location = plan.dataset.location if plan.dataset else f"{warehouse}/{dataset_id}"
+    return writing.intent(handles, dataset_id, location)
+
+
+def _copy(con: Any, plan: _Plan, target: writing.Intent) -> list[WrittenFile]:
+    from catalog.engine.copying import copy_to_parquet
+
+    if plan.request.mode == "merge":  # the rows are needed as a whole first; see `merging`
+        flat = Schema(plan.schema.fields)
+        return copy_to_parquet(con, plan.select, flat, (), target.staging)
+    return copy_to_parquet(con, plan.select, plan.schema, plan.parts, target.staging)
+
+
+def _first_pass(
+    work: _Work, plan: _Plan, opened: SourceSet, target: writing.Intent
+) -> list[WrittenFile] | None:
+    """Write the files, or None when text holds rows that are not what they should be."""
+    from catalog.engine import csvfiles
+
+    if not opened.is_text:
+        return _copy(work.con, plan, target)
+    csvfiles.reset_counter(work.con)
+    with ThreadPoolExecutor(1) as beside:
+        expected = beside.submit(opened.count_rows)
+        try:
+            written = _copy(work.con, plan, target)
+        except OperationFailed:  # a row that DuckDB cannot split; the slow pass says which
+            written, failed = [], True
+        else:
+            rows = sum(w.rows for w in written)
+            whole = plan.request.select or expected.result() in {None, rows}
+            failed = csvfiles.bad_rows(work.con) > 0 or not whole
+    if failed:
+        _empty(target.staging)
+        return None
+    return written
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _slow_pass(work: _Work, plan: _Plan, opened: SourceSet) -> tuple[_Plan, Rejects]:
+    """Widen what may be widened, then find the rows that are bad all the same."""
+    request, dataset = plan.request, plan.dataset
+    fields = plan.text_fields
+    if dataset is None or request.select:
+        fields = opened.widened(fields)
+    select, rejects = opened.sort_rows(fields)
+    better = _plan_for(work.con, request, plan.name, dataset, fields, select)
+    for before, after in zip(plan.text_fields, fields, strict=True):
+        if before.type != after.type:
+            text = types.text_of(after.type)
+            better.notes.append(f"{after.name} was taken as {text}: a later row needs it")
+    return better, rejects
+
+
+def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
+    """Fail, naming the first bad row, unless bad rows are to be quarantined."""
+    if not rejects.rows or request.on_bad_row == "quarantine":
+        return
+    first = rejects.first
+    assert first is not None
+    column = f", column {first.column!r}" if first.column else ""
+    more = f" {rejects.rows} rows are bad in all." if rejects.rows > 1 else ""
+    raise OperationFailed(
+        f"{first.file}, line {first.line}{column}: {first.reason}.{more} Nothing was loaded.",
+        "Load the others and keep the bad ones aside with --on-bad-row quarantine, "
+        "or cast the column with --select.",
+    )
+
+
+def quarantine_name(name: DatasetName) -> DatasetName:
+    """Where the rejected rows of a dataset go."""
+    return DatasetName(name.namespace, f"{name.name[:52]}_quarantine")
+
+
+def _quarantine(work: _Work, plan: _Plan, rejects: Rejects, write_id: str) -> None:
+    """Keep the bad rows in a dataset of their own, before the good ones become visible."""
+    from catalog.engine import loading
+
+    request = IngestRequest(
+        into=str(quarantine_name(plan.name)),
+        message=f"rejected while loading {plan.name}",
+        run_id=plan.request.run_id,
+        write_key=f"{write_id}:rejects",
+    )
+    name = quarantine_name(plan.name)
+    select = loading.rejects_select(rejects)
+    dataset = _existing(work.handles, name)
+    aside = _plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
+    with _announced(work.handles, aside) as target:
+        written = _copy(work.con, aside, target)
+        _finish(replace(work, seen=None), aside, target, written, 0)
+
+
+def _load_frame(
+    work: _Work, request: IngestRequest, name: DatasetName, dataset: Dataset | None
+) -> IngestReport:
+    """Load an Arrow table or reader that Python holds."""
+    from catalog.engine.session import told
+
+    with told("Reading the frame"):
+        relation = work.con.sql("SELECT * FROM lakectl_frame")
+        fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+    plan = _plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
+    with _announced(work.handles, plan) as target:
+        written = _copy(work.con, plan, target)
+        return _finish(work, plan, target, written, 0)
+
+
+def _finish(
+    work: _Work,
+    plan: _Plan,
+    target: writing.Intent,
+    written: list[WrittenFile],
+    quarantined: int,
+) -> IngestReport:
+    from catalog import committing
+
+    job = committing.Load(
+        handles=work.handles,
+        con=work.con,
+        name=plan.name,
+        dataset=plan.dataset,
+        schema=plan.schema,
+        parts=plan.parts,
+        mode=plan.request.mode,
+        key_columns=plan.request.key,
+        branch=plan.request.branch,
+        message=plan.request.message,
+        run_id=plan.request.run_id,
+        write_key=plan.request.write_key or target.id,
+        quarantined=quarantined,
+        seen=work.seen,
+        skip_seen=plan.request.if_seen == "skip",
+    )
+    return committing.commit_load(job, target, written, tuple(plan.notes))

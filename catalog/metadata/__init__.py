@@ -1,0 +1,1 @@
+"""The metadata store: our tables on SQLite or Postgres, their migrations and their queries."""

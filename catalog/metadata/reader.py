@@ -1,0 +1,488 @@
+"""The reading side of the metadata store, by DB-API alone.
+
+Browsing must not pay for SQLAlchemy's import (0.3 s, as much as everything else together), so the
+questions that `ls`, `show`, `versions`, `sql` and the dashboard ask are plain SELECTs here. Writes
+go through `records`. Values are always bound; the statements use `:name` for both databases.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import Conflict, NotFound, StoreUnreachable
+from catalog.model import DataFile, Dataset, DatasetSummary, Kind, SchemaRevision, Version
+from catalog.names import DatasetName
+from catalog.partition import PartitionField
+from catalog.schema import Schema
+
+BUSY_SECONDS = 60
+REVISION = "0001"  # the newest migration; tests hold it to be so
+_PARAMETER = re.compile(r":([a-z_]+)")
+
+_SUMMARY = """id, namespace, name, kind, version, rows, bytes, files, owner, description, labels,
+    updated_at"""
+_DATASET = f"""{_SUMMARY}, schema, partitioning, location, metadata_location, snapshot_id,
+    last_field_id, tags, branches, key_columns"""
+_VERSION = """version, snapshot_id, parent_id, committed_at, operation, rows_added, rows_deleted,
+    rows, bytes, files, schema_id, run_id, message, expired_at"""
+
+
+def sqlite_path(url: str) -> str:
+    """The file of a `sqlite:///` URL."""
+    return url.removeprefix("sqlite:///")
+
+
+def moment(milliseconds: int) -> datetime:
+    """A stored time as a datetime in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+class Reader:
+    """Questions to the metadata store.
+
+    One connection a thread, opened at the first question. Every answer is made of frozen values.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._local = threading.local()
+        self._postgres = url.startswith("postgresql")
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT.
+
+        Raises:
+            StoreUnreachable: the store is not there, is locked for over a minute, or is damaged.
+        """
+        text = _PARAMETER.sub(r"%(\1)s", statement) if self._postgres else statement
+        for attempt in (1, 2):
+            try:
+                cursor = self._connection().cursor()
+                cursor.execute(text, values)
+                found = cursor.fetchall()
+                cursor.close()
+            except Exception as error:
+                self.close()
+                if attempt == 2 or not self._may_retry(error):
+                    raise self._told(error) from error
+            else:
+                return [tuple(row) for row in found]
+        raise AssertionError
+
+    def _connection(self) -> Any:
+        if getattr(self._local, "connection", None) is None:
+            self._local.connection = self._connect()
+        return self._local.connection
+
+    def _connect(self) -> Any:
+        if self._postgres:
+            import psycopg2  # only lakes on Postgres pay for it
+
+            connection = psycopg2.connect(self.url, connect_timeout=10)
+            connection.set_session(readonly=True, autocommit=True)
+            return connection
+        path = sqlite_path(self.url)
+        if not Path(path).exists():
+            raise StoreUnreachable(
+                f"The metadata store {path} is missing.",
+                "Restore the file; the tables' own data and metadata are still in the warehouse.",
+            )
+        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+
+    def _may_retry(self, error: Exception) -> bool:
+        """A server may have been restarted since the last question; a file has not."""
+        return self._postgres and type(error).__name__ in {"OperationalError", "InterfaceError"}
+
+    def _told(self, error: Exception) -> Exception:
+        if isinstance(error, StoreUnreachable):
+            return error
+        if type(error).__module__.split(".")[0] not in {"sqlite3", "psycopg2"}:
+            return error
+        from catalog.metadata.database import unreachable
+
+        return unreachable(self.url, error)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+    # -- the lake -----------------------------------------------------------------------------
+
+    def check_revision(self) -> None:
+        """Refuse a store that this program does not fit.
+
+        Raises:
+            Conflict: it was made by a newer or an older program.
+            StoreUnreachable: it holds no lake at all.
+        """
+        exists = (
+            "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version' "
+            "AND table_schema = current_schema()"
+            if self._postgres
+            else "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
+        )
+        found = (
+            self.rows("SELECT version_num FROM alembic_version") if self.rows(exists)[0][0] else []
+        )
+        if not found:
+            raise StoreUnreachable(
+                "The metadata store holds no lake.", "Make one with: lakectl init"
+            )
+        revision = str(found[0][0])
+        if revision > REVISION:
+            raise Conflict(
+                f"The metadata store is at revision {revision}; this lakectl knows {REVISION}.",
+                "It was used by a newer lakectl: upgrade this one.",
+            )
+        if revision < REVISION:
+            raise Conflict(
+                f"The metadata store is at revision {revision}; this lakectl needs {REVISION}.",
+                "Bring it up to date with: lakectl init --migrate (older programs then stop).",
+            )
+
+    def info(self) -> dict[str, str]:
+        """What the lake says of itself: its id, its warehouse, when it was made."""
+        return {str(k): str(v) for k, v in self.rows("SELECT key, value FROM lake_info")}
+
+    # -- datasets -----------------------------------------------------------------------------
+
+    def summaries(self, namespace: str | None = None) -> list[DatasetSummary]:
+        """The live datasets by name, all or those of one namespace."""
+        where = "AND namespace = :namespace" if namespace else ""
+        found = self.rows(
+            f"SELECT {_SUMMARY} FROM datasets WHERE dropped_at IS NULL {where} "
+            "ORDER BY namespace, name",
+            **({"namespace": namespace} if namespace else {}),
+        )
+        return [_summary(row) for row in found]
+
+    def dataset(self, name: DatasetName) -> Dataset:
+        """One live dataset.
+
+        Raises:
+            NotFound: there is none of that name; the hint names the nearest.
+        """
+        found = self.rows(
+            f"SELECT {_DATASET} FROM datasets "
+            "WHERE namespace = :namespace AND name = :name AND dropped_at IS NULL",
+            namespace=name.namespace,
+            name=name.name,
+        )
+        if not found:
+            raise self._unknown(name)
+        return _dataset(found[0])
+
+    def dataset_by_id(self, dataset_id: str) -> Dataset | None:
+        """One dataset by its identity, dropped or not."""
+        found = self.rows(f"SELECT {_DATASET} FROM datasets WHERE id = :id", id=dataset_id)
+        return _dataset(found[0]) if found else None
+
+    def id_of(self, name: DatasetName) -> str | None:
+        """The identity of the live dataset of that name, or None."""
+        found = self.rows(
+            "SELECT id FROM datasets WHERE namespace = :namespace AND name = :name "
+            "AND dropped_at IS NULL",
+            namespace=name.namespace,
+            name=name.name,
+        )
+        return str(found[0][0]) if found else None
+
+    def is_live(self, dataset_id: str) -> bool:
+        """Whether a dataset is there and not dropped."""
+        query = "SELECT 1 FROM datasets WHERE id = :id AND dropped_at IS NULL"
+        return bool(self.rows(query, id=dataset_id))
+
+    def pointer(self, name: DatasetName) -> str | None:
+        """Where the table's pointer points now, whoever moved it last."""
+        found = self.rows(
+            "SELECT metadata_location FROM iceberg_tables WHERE catalog_name = :catalog "
+            "AND table_namespace = :namespace AND table_name = :name",
+            catalog="lakectl",
+            namespace=name.namespace,
+            name=name.name,
+        )
+        return str(found[0][0]) if found else None
+
+    def named(self, words: Iterable[str]) -> list[Dataset]:
+        """The live datasets whose name is one of some words, for planning a query."""
+        listed = json.dumps(sorted(set(words)))
+        source = (
+            "SELECT json_array_elements_text(CAST(:words AS json))"
+            if self._postgres
+            else "SELECT value FROM json_each(:words)"
+        )
+        found = self.rows(
+            f"SELECT {_DATASET} FROM datasets WHERE dropped_at IS NULL AND name IN ({source})",
+            words=listed,
+        )
+        return [_dataset(row) for row in found]
+
+    def dropped(self) -> list[tuple[DatasetSummary, datetime]]:
+        """Dropped datasets that can come back, the last dropped first."""
+        found = self.rows(
+            f"SELECT {_SUMMARY}, dropped_at FROM datasets WHERE dropped_at IS NOT NULL "
+            "ORDER BY dropped_at DESC"
+        )
+        return [(_summary(row), moment(row[-1])) for row in found]
+
+    def foreign_pointers(self) -> list[tuple[str, str, str]]:
+        """(namespace, name, metadata location) of tables that another engine has written since."""
+        return [
+            (str(a), str(b), str(c))
+            for a, b, c in self.rows(
+                "SELECT t.table_namespace, t.table_name, t.metadata_location "
+                "FROM iceberg_tables t LEFT JOIN datasets d ON d.namespace = t.table_namespace "
+                "AND d.name = t.table_name AND d.dropped_at IS NULL "
+                "WHERE t.catalog_name = :catalog AND (d.metadata_location IS NULL "
+                "OR d.metadata_location <> t.metadata_location)",
+                catalog="lakectl",
+            )
+        ]
+
+    def _unknown(self, name: DatasetName) -> NotFound:
+        import difflib
+
+        known = [
+            f"{n}.{m}"
+            for n, m in self.rows("SELECT namespace, name FROM datasets WHERE dropped_at IS NULL")
+        ]
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "See what there is with: lakectl ls"
+        return NotFound(f"There is no dataset {name}.", hint)
+
+    # -- versions -----------------------------------------------------------------------------
+
+    def versions(self, dataset: Dataset) -> list[Version]:
+        """Every version ever committed, newest first, with its tags and what became of it."""
+        found = self.rows(
+            f"SELECT {_VERSION} FROM versions WHERE dataset_id = :id ORDER BY version DESC",
+            id=dataset.id,
+        )
+        by_snapshot = {int(row[1]): row for row in found}
+        line = _ancestry(by_snapshot, dataset.snapshot_id)
+        for branch in dataset.branches.values():
+            line |= _ancestry(by_snapshot, branch)
+        return [_version(row, dataset, line) for row in found]
+
+    def files(self, dataset: Dataset, snapshot_id: int | None) -> list[DataFile]:
+        """The files of a version in the order they came; empty for a dataset without versions."""
+        if snapshot_id is None:
+            return []
+        head = self.rows(
+            "SELECT version, linear FROM versions WHERE dataset_id = :id AND snapshot_id = :snap",
+            id=dataset.id,
+            snap=snapshot_id,
+        )
+        if not head:
+            raise NotFound(f"{dataset.name} has no snapshot {snapshot_id}.")
+        version, linear = head[0]
+        added = self.rows(
+            "SELECT path, rows, bytes, checksum, has_ids, deletes, version FROM data_files "
+            "WHERE dataset_id = :id AND version <= :version ORDER BY id",
+            id=dataset.id,
+            version=version,
+        )
+        removed = self.rows(
+            "SELECT path, version FROM file_removals "
+            "WHERE dataset_id = :id AND version <= :version",
+            id=dataset.id,
+            version=version,
+        )
+        if linear:
+            gone = {path for path, _ in removed}
+        else:
+            line = self._ancestor_versions(dataset.id, snapshot_id)
+            added = [row for row in added if row[6] in line]
+            gone = {path for path, at in removed if at in line}
+        return [
+            DataFile(path, rows, size, checksum, bool(has_ids), bool(deletes))
+            for path, rows, size, checksum, has_ids, deletes, _ in added
+            if path not in gone
+        ]
+
+    def _ancestor_versions(self, dataset_id: str, snapshot_id: int) -> set[int]:
+        found = self.rows(
+            "SELECT version, snapshot_id, parent_id FROM versions WHERE dataset_id = :id",
+            id=dataset_id,
+        )
+        by_snapshot = {int(snap): (version, snap, parent) for version, snap, parent in found}
+        return {by_snapshot[snap][0] for snap in _ancestry(by_snapshot, snapshot_id)}
+
+    def unreachable_files(self, dataset_id: str) -> list[str]:
+        """The files of expired versions that no remaining version holds.
+
+        Only files that were removed, or came with a version that a rollback left behind, can be
+        such: everything else is in the current version.
+        """
+        log = self.rows(
+            "SELECT version, snapshot_id, parent_id, expired_at FROM versions "
+            "WHERE dataset_id = :id",
+            id=dataset_id,
+        )
+        files = self.rows(
+            "SELECT f.path, f.version, r.version FROM data_files f LEFT JOIN file_removals r "
+            "ON r.dataset_id = f.dataset_id AND r.path = f.path WHERE f.dataset_id = :id "
+            "AND (r.version IS NOT NULL OR f.version IN (SELECT version FROM versions "
+            "WHERE dataset_id = :id AND expired_at IS NOT NULL))",
+            id=dataset_id,
+        )
+        by_snapshot = {int(snap): (v, snap, parent) for v, snap, parent, _ in log}
+        lines = [
+            {by_snapshot[s][0] for s in _ancestry(by_snapshot, int(snap))}
+            for _, snap, _, gone in log
+            if gone is None
+        ]
+        removals: dict[tuple[str, int], set[int]] = {}
+        for path, added, removed in files:
+            removals.setdefault((path, added), set()).update({removed} if removed else ())
+        return [
+            path
+            for (path, added), removed in removals.items()
+            if not any(added in line and not removed & line for line in lines)
+        ]
+
+    def schemas(self, dataset_id: str) -> list[SchemaRevision]:
+        """The history of a dataset's schema, oldest first."""
+        found = self.rows(
+            "SELECT schema, recorded_at, version, run_id FROM schemas WHERE dataset_id = :id "
+            "ORDER BY recorded_at, schema_id",
+            id=dataset_id,
+        )
+        return [SchemaRevision(Schema.from_json(s), moment(at), v, run) for s, at, v, run in found]
+
+    def head_at(self, dataset_id: str, milliseconds: int) -> int | None:
+        """The snapshot that was current at a time, or None before the first."""
+        found = self.rows(
+            "SELECT snapshot_id FROM heads WHERE dataset_id = :id AND at <= :at "
+            "ORDER BY at DESC, id DESC LIMIT 1",
+            id=dataset_id,
+            at=milliseconds,
+        )
+        return int(found[0][0]) if found else None
+
+    # -- loads and changes --------------------------------------------------------------------
+
+    def loads_of_size(self, dataset_id: str, size: int) -> list[tuple[str, str, int, int]]:
+        """(content, mode, version, time in ms) of landed loads of that many bytes."""
+        found = self.rows(
+            "SELECT content, mode, version, at FROM ledger "
+            "WHERE dataset_id = :id AND source_bytes = :size ORDER BY version DESC",
+            id=dataset_id,
+            size=size,
+        )
+        return [(str(c), str(m), int(v), int(at)) for c, m, v, at in found]
+
+    def landed(self, key: str) -> tuple[int, int] | None:
+        """(version, snapshot id) of the write with that key, or None if it never landed."""
+        found = self.rows("SELECT version, snapshot_id FROM ledger WHERE key = :key", key=key)
+        return (int(found[0][0]), int(found[0][1])) if found else None
+
+    def last_change(self, dataset_id: str | None) -> tuple[Any, ...] | None:
+        """(id, dataset id, dataset, action, before, after) of the last change not undone."""
+        where = "AND dataset_id = :id" if dataset_id else ""
+        found = self.rows(
+            f"SELECT id, dataset_id, dataset, action, before, after FROM journal "
+            f"WHERE NOT undone {where} ORDER BY id DESC LIMIT 1",
+            **({"id": dataset_id} if dataset_id else {}),
+        )
+        return found[0] if found else None
+
+    def searched(self, words: list[str]) -> list[Dataset]:
+        """The live datasets in which every word occurs somewhere: names, columns, docs, tags."""
+        text = "lower(namespace || '.' || name || ' ' || coalesce(owner, '') || ' ' || "
+        text += "coalesce(description, '') || ' ' || labels || ' ' || tags || ' ' || schema)"
+        wheres = " AND ".join(f"{text} LIKE :w{_letters(i)} ESCAPE '!'" for i in range(len(words)))
+        values = {f"w{_letters(i)}": f"%{_like(word)}%" for i, word in enumerate(words)}
+        found = self.rows(
+            f"SELECT {_DATASET} FROM datasets WHERE dropped_at IS NULL AND {wheres} "
+            "ORDER BY namespace, name",
+            **values,
+        )
+        return [_dataset(row) for row in found]
+
+
+def _letters(number: int) -> str:
+    """A parameter name's ending: `:name` must not end in digits for both drivers' sake."""
+    return "abcdefghijklmnopqrstuvwxyz"[number % 26] * (number // 26 + 1)
+
+
+def _like(word: str) -> str:
+    # The schema is stored as JSON text, where a quote or a backslash is escaped.
+    escaped = json.dumps(word.lower(), ensure_ascii=False)[1:-1]
+    return escaped.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def _ancestry(by_snapshot: dict[int, Any], snapshot_id: int | None) -> set[int]:
+    """The snapshots from one back to the first; rows are (…, snapshot, parent, …) at 1 and 2."""
+    line: set[int] = set()
+    while snapshot_id is not None and snapshot_id in by_snapshot and snapshot_id not in line:
+        line.add(snapshot_id)
+        snapshot_id = by_snapshot[snapshot_id][2]
+    return line
+
+
+def _summary(row: tuple[Any, ...]) -> DatasetSummary:
+    name = DatasetName(row[1], row[2])
+    labels = json.loads(row[10])
+    kind = Kind(row[3])
+    version, rows, size, files, owner, description = row[4:10]
+    updated = moment(row[11])
+    return DatasetSummary(
+        row[0], name, kind, version, rows, size, files, owner, description, labels, updated
+    )
+
+
+def _dataset(row: tuple[Any, ...]) -> Dataset:
+    parts = tuple(PartitionField.from_json(part) for part in json.loads(row[13]))
+    return Dataset(
+        summary=_summary(row),
+        schema=Schema.from_json(row[12]),
+        partitioning=parts,
+        location=row[14],
+        metadata_location=row[15],
+        snapshot_id=row[16],
+        last_field_id=row[17],
+        tags=json.loads(row[18]),
+        branches=json.loads(row[19]),
+        key_columns=tuple(json.loads(row[20])),
+    )
+
+
+def _version(row: tuple[Any, ...], dataset: Dataset, line: set[int]) -> Version:
+    snapshot_id = int(row[1])
+    state = "live" if snapshot_id in line else "undone"
+    if snapshot_id == dataset.snapshot_id:
+        state = "current"
+    elif row[13] is not None:
+        state = "expired"
+    tags = tuple(sorted(name for name, snap in dataset.tags.items() if snap == snapshot_id))
+    return Version(
+        version=row[0],
+        snapshot_id=snapshot_id,
+        parent_id=row[2],
+        committed_at=moment(row[3]),
+        operation=row[4],
+        rows_added=row[5],
+        rows_deleted=row[6],
+        rows=row[7],
+        bytes=row[8],
+        files=row[9],
+        schema_id=row[10],
+        run_id=row[11],
+        message=row[12],
+        tags=tags,
+        state=state,
+    )

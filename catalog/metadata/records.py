@@ -1,0 +1,372 @@
+"""The writing side of the metadata store: each function is one step inside a given transaction.
+
+A commit is the compare-and-swap of the table's pointer together with every row that tells of it
+(`swap` and then `record`), so there is no instant at which one is there without the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog.metadata import tables as t
+from catalog.model import DataFile, Dataset, Version
+from catalog.names import DatasetName
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What the ledger keeps of a write that landed."""
+
+    key: str
+    mode: str
+    content: str | None = None
+    source_bytes: int | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Everything that one commit makes true, written in one transaction.
+
+    `dataset` is the state after it. `version` is None where no snapshot was made (a new tag, a
+    description). `head_moved` tells that main points elsewhere now.
+    """
+
+    dataset: Dataset
+    previous_metadata: str | None  # None: the dataset is new
+    at: int
+    version: Version | None = None
+    added: Sequence[DataFile] = ()
+    removed: Sequence[str] = ()
+    new_schema: bool = False
+    head_moved: bool = False
+    ledger: LedgerEntry | None = None
+    intent: str | None = None
+    journal: tuple[str, Mapping[str, Any], Mapping[str, Any]] | None = None  # action, before, after
+    undoes: int | None = None
+    expired: Sequence[int] = field(default=())  # snapshot ids
+
+
+def write_intent(conn: sa.Connection, intent: str, dataset_id: str, location: str, at: int) -> None:
+    """Announce a write before its first byte."""
+    values = {"id": intent, "dataset_id": dataset_id, "location": location, "at": at}
+    who = {"host": socket.gethostname(), "pid": os.getpid(), "state": "open"}
+    conn.execute(sa.insert(t.intents).values(values | who))
+
+
+def close_intent(conn: sa.Connection, intent: str, state: str) -> None:
+    """Tell how a write ended: `done`, or `failed` when its files have been removed."""
+    conn.execute(sa.update(t.intents).where(t.intents.c.id == intent).values(state=state))
+
+
+def swap(conn: sa.Connection, name: DatasetName, old: str | None, new: str) -> bool:
+    """Move a table's pointer from one metadata file to another, if it still is where it was.
+
+    Returns:
+        False when somebody else has moved it, or has made the table.
+    """
+    tables = t.iceberg_tables
+    if old is None:
+        row = {
+            "catalog_name": t.CATALOG_NAME,
+            "table_namespace": name.namespace,
+            "table_name": name.name,
+            "metadata_location": new,
+            "iceberg_type": "TABLE",
+        }
+        taken = sa.exists(_pointer(name))
+        columns = list(row)
+        values = sa.select(*(sa.literal(row[c]) for c in columns)).where(~taken)
+        inserted = conn.execute(sa.insert(tables).from_select(columns, values)).rowcount == 1
+        if inserted:
+            _ensure_namespace(conn, name.namespace)
+        return inserted
+    moved = conn.execute(
+        sa.update(tables)
+        .where(*_where(name), tables.c.metadata_location == old)
+        .values(metadata_location=new, previous_metadata_location=old)
+    )
+    return moved.rowcount == 1
+
+
+def _where(name: DatasetName) -> tuple[sa.ColumnElement[bool], ...]:
+    tables = t.iceberg_tables.c
+    return (
+        tables.catalog_name == t.CATALOG_NAME,
+        tables.table_namespace == name.namespace,
+        tables.table_name == name.name,
+    )
+
+
+def _pointer(name: DatasetName) -> sa.Select[Any]:
+    return sa.select(t.iceberg_tables.c.metadata_location).where(*_where(name))
+
+
+def pointer(conn: sa.Connection, name: DatasetName, *, lock: bool = False) -> str | None:
+    """Where a table's pointer points, or None if there is no table of that name.
+
+    With `lock` it waits until no other transaction is about to move it.
+    """
+    query = _pointer(name).with_for_update() if lock else _pointer(name)
+    found = conn.execute(query).scalar()
+    return None if found is None else str(found)
+
+
+def _ensure_namespace(conn: sa.Connection, namespace: str) -> None:
+    properties = t.iceberg_namespace_properties
+    known = sa.exists(
+        sa.select(properties.c.namespace).where(
+            properties.c.catalog_name == t.CATALOG_NAME, properties.c.namespace == namespace
+        )
+    )
+    columns = ["catalog_name", "namespace", "property_key", "property_value"]
+    row = (t.CATALOG_NAME, namespace, "exists", "true")
+    values = sa.select(*(sa.literal(v) for v in row)).where(~known)
+    conn.execute(sa.insert(properties).from_select(columns, values))
+
+
+def record(conn: sa.Connection, commit: Commit) -> None:
+    """Write every row that a commit makes true; the pointer has been swapped in `conn` before."""
+    dataset = commit.dataset
+    _write_dataset(conn, commit)
+    if commit.version is not None:
+        _write_version(conn, commit, commit.version)
+    if commit.new_schema or commit.previous_metadata is None:
+        _write_schema(conn, commit)
+    if commit.head_moved and dataset.snapshot_id is not None:
+        head = {"snapshot_id": dataset.snapshot_id, "version": dataset.summary.version}
+        conn.execute(sa.insert(t.heads).values(head | {"dataset_id": dataset.id, "at": commit.at}))
+    if commit.ledger is not None and commit.version is not None:
+        _write_ledger(conn, commit, commit.ledger, commit.version)
+    if commit.intent is not None:
+        close_intent(conn, commit.intent, "done")
+    if commit.expired:
+        conn.execute(
+            sa.update(t.versions)
+            .where(t.versions.c.dataset_id == dataset.id)
+            .where(t.versions.c.snapshot_id.in_(list(commit.expired)))
+            .values(expired_at=commit.at)
+        )
+    if commit.journal is not None:
+        write_journal(conn, dataset, commit.at, *commit.journal)
+    if commit.undoes is not None:
+        mark_undone(conn, commit.undoes)
+
+
+def write_journal(
+    conn: sa.Connection,
+    dataset: Dataset,
+    at: int,
+    action: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+) -> None:
+    """Note a change with what is needed to take it back."""
+    conn.execute(
+        sa.insert(t.journal).values(
+            at=at,
+            dataset_id=dataset.id,
+            dataset=str(dataset.name),
+            action=action,
+            before=json.dumps(before),
+            after=json.dumps(after),
+            undone=False,
+        )
+    )
+
+
+def mark_undone(conn: sa.Connection, change: int) -> None:
+    """Note that a change has been taken back."""
+    conn.execute(sa.update(t.journal).where(t.journal.c.id == change).values(undone=True))
+
+
+def _write_dataset(conn: sa.Connection, commit: Commit) -> None:
+    dataset, summary = commit.dataset, commit.dataset.summary
+    values: dict[str, Any] = {
+        "namespace": summary.name.namespace,
+        "name": summary.name.name,
+        "kind": str(summary.kind),
+        "location": dataset.location,
+        "metadata_location": dataset.metadata_location,
+        "snapshot_id": dataset.snapshot_id,
+        "version": summary.version,
+        "rows": summary.rows,
+        "bytes": summary.bytes,
+        "files": summary.files,
+        "schema": json.dumps(dataset.schema.to_json(), ensure_ascii=False),
+        "partitioning": json.dumps([p.to_json() for p in dataset.partitioning]),
+        "last_field_id": dataset.last_field_id,
+        "key_columns": json.dumps(list(dataset.key_columns)),
+        "tags": json.dumps(dict(dataset.tags)),
+        "branches": json.dumps(dict(dataset.branches)),
+        "owner": summary.owner,
+        "description": summary.description,
+        "labels": json.dumps(dict(summary.labels), ensure_ascii=False),
+        "updated_at": commit.at,
+    }
+    row = t.datasets
+    if conn.execute(sa.update(row).where(row.c.id == dataset.id).values(values)).rowcount == 0:
+        conn.execute(sa.insert(row).values(values | {"id": dataset.id, "created_at": commit.at}))
+
+
+def _write_version(conn: sa.Connection, commit: Commit, version: Version) -> None:
+    dataset_id = commit.dataset.id
+    conn.execute(
+        sa.insert(t.versions).values(
+            dataset_id=dataset_id,
+            version=version.version,
+            snapshot_id=version.snapshot_id,
+            parent_id=version.parent_id,
+            linear=_is_linear(conn, dataset_id, version.parent_id),
+            committed_at=int(version.committed_at.timestamp() * 1000),
+            operation=version.operation,
+            rows_added=version.rows_added,
+            rows_deleted=version.rows_deleted,
+            rows=version.rows,
+            bytes=version.bytes,
+            files=version.files,
+            schema_id=version.schema_id,
+            run_id=version.run_id,
+            message=version.message,
+        )
+    )
+    common = {"dataset_id": dataset_id, "version": version.version}
+    if commit.added:
+        rows = [
+            common
+            | {
+                "path": f.path,
+                "rows": f.rows,
+                "bytes": f.bytes,
+                "checksum": f.checksum,
+                "has_ids": f.has_ids,
+                "deletes": f.deletes,
+            }
+            for f in commit.added
+        ]
+        conn.execute(sa.insert(t.data_files), rows)
+    if commit.removed:
+        conn.execute(sa.insert(t.file_removals), [common | {"path": p} for p in commit.removed])
+
+
+def _is_linear(conn: sa.Connection, dataset_id: str, parent_id: int | None) -> bool:
+    """Whether every lower version is an ancestor of a version with this parent."""
+    log = t.versions.c
+    newest = (
+        sa.select(log.snapshot_id, log.linear)
+        .where(log.dataset_id == dataset_id)
+        .order_by(log.version.desc())
+        .limit(1)
+    )
+    last = conn.execute(newest).first()
+    if last is None:
+        return parent_id is None
+    return bool(last.linear) and last.snapshot_id == parent_id
+
+
+def _write_schema(conn: sa.Connection, commit: Commit) -> None:
+    dataset = commit.dataset
+    version = commit.version
+    known = sa.select(t.schemas.c.schema_id).where(
+        t.schemas.c.dataset_id == dataset.id, t.schemas.c.schema_id == dataset.schema.schema_id
+    )
+    if conn.execute(known).first() is None:
+        conn.execute(
+            sa.insert(t.schemas).values(
+                dataset_id=dataset.id,
+                schema_id=dataset.schema.schema_id,
+                schema=json.dumps(dataset.schema.to_json(), ensure_ascii=False),
+                recorded_at=commit.at,
+                version=dataset.summary.version,
+                run_id=version.run_id if version else None,
+            )
+        )
+
+
+def _write_ledger(
+    conn: sa.Connection, commit: Commit, entry: LedgerEntry, version: Version
+) -> None:
+    conn.execute(
+        sa.insert(t.ledger).values(
+            key=entry.key,
+            dataset_id=commit.dataset.id,
+            content=entry.content,
+            source_bytes=entry.source_bytes,
+            sources=json.dumps(list(entry.sources), ensure_ascii=False),
+            mode=entry.mode,
+            version=version.version,
+            snapshot_id=version.snapshot_id,
+            rows_added=version.rows_added,
+            quarantined=entry.quarantined,
+            at=commit.at,
+        )
+    )
+
+
+def rename(conn: sa.Connection, dataset: Dataset, new: DatasetName) -> bool:
+    """Give a table another name; False when it is taken or the table is not there any more."""
+    tables = t.iceberg_tables
+    taken = conn.execute(sa.select(sa.literal(1)).where(sa.exists(_pointer(new)))).first()
+    if taken:
+        return False
+    moved = conn.execute(
+        sa.update(tables)
+        .where(*_where(dataset.name))
+        .values(table_namespace=new.namespace, table_name=new.name)
+    )
+    if moved.rowcount != 1:
+        return False
+    _ensure_namespace(conn, new.namespace)
+    row = t.datasets
+    names = {"namespace": new.namespace, "name": new.name}
+    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(names))
+    return True
+
+
+def drop(conn: sa.Connection, dataset: Dataset, at: int) -> bool:
+    """Take a table off the list, keeping everything it has; False when it is gone already."""
+    tables = t.iceberg_tables
+    gone = conn.execute(
+        sa.delete(tables).where(
+            *_where(dataset.name), tables.c.metadata_location == dataset.metadata_location
+        )
+    )
+    if gone.rowcount != 1:
+        return False
+    row = t.datasets
+    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(dropped_at=at))
+    return True
+
+
+def undrop(conn: sa.Connection, dataset: Dataset) -> bool:
+    """Put a dropped table back on the list; False when its name has been taken meanwhile."""
+    if not swap(conn, dataset.name, None, dataset.metadata_location):
+        return False
+    row = t.datasets
+    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(dropped_at=None))
+    return True
+
+
+def forget_files(conn: sa.Connection, dataset_id: str, paths: Sequence[str]) -> None:
+    """Drop the rows of files that have been deleted because no version holds them."""
+    for table in (t.data_files, t.file_removals):
+        for start in range(0, len(paths), 500):
+            some = list(paths[start : start + 500])
+            conn.execute(
+                sa.delete(table).where(table.c.dataset_id == dataset_id, table.c.path.in_(some))
+            )
+
+
+def set_info(conn: sa.Connection, values: Mapping[str, str]) -> None:
+    """Write what the lake says of itself, where it does not say so yet."""
+    for key, value in values.items():
+        if conn.execute(sa.select(t.lake_info).where(t.lake_info.c.key == key)).first() is None:
+            conn.execute(sa.insert(t.lake_info).values(key=key, value=value))

@@ -1,0 +1,398 @@
+"""Where the warehouse lies: a local folder or an object store, behind one short list of verbs.
+
+Promises, the same on both: an object is either wholly there or not there; nothing is overwritten
+(`publish` and `write` create only); what was published is durable when the call returns, so a
+pointer written afterwards never points at less than it should; and every path passes `contain`,
+so nothing that a table's metadata says can lead out of the warehouse.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import os
+import posixpath
+import uuid
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from catalog.errors import InvalidInput, LakeError, NotAllowed, NotFound, StoreUnreachable
+
+_CHUNK = 4 << 20
+
+
+class Warehouse(Protocol):
+    """The verbs that the rest of the lake uses; paths are absolute paths or URIs."""
+
+    uri: str
+    is_remote: bool
+
+    def contain(self, path: str) -> str:
+        """The path in its one normal form.
+
+        Raises:
+            NotAllowed: it lies outside the warehouse.
+        """
+
+    def prepare(self, folder: str) -> None:
+        """Make a folder ready to be published into."""
+
+    def staging(self, folder: str) -> Path:
+        """A private local folder beside the place where files will be published."""
+
+    def publish(self, staged: Path, path: str) -> str:
+        """Move a finished local file to its place and return its checksum, `crc32c:` + hex."""
+
+    def write(self, path: str, data: bytes, *, settle: bool = True) -> None:
+        """Create a small object whole.
+
+        With `settle=False` its name is durable only after the next write to the same folder that
+        settles; a commit of several files pays for one sync of the folder that way.
+        """
+
+    def read(self, path: str) -> bytes:
+        """A small object, whole.
+
+        Raises:
+            NotFound: it is not there.
+        """
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """The bytes of an object from `start` up to, not including, `end`."""
+
+    def exists(self, path: str) -> bool:
+        """Whether the object is there."""
+
+    def size(self, path: str) -> int:
+        """The size of an object in bytes.
+
+        Raises:
+            NotFound: it is not there.
+        """
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove objects; those that are gone already are passed over."""
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
+        """(path, size in bytes) of every object below a folder of the warehouse."""
+
+
+def open_warehouse(uri: str) -> Warehouse:
+    """The warehouse at an absolute folder or a `gs://bucket/prefix`.
+
+    Raises:
+        InvalidInput: a scheme that the lake does not speak, or a relative folder.
+    """
+    if uri.startswith("gs://"):
+        return GcsWarehouse(uri.rstrip("/"))
+    if "://" in uri:
+        raise InvalidInput(
+            f"A warehouse cannot lie at {uri!r}.", "Use a local folder or gs://bucket/prefix."
+        )
+    if not os.path.isabs(uri):
+        raise InvalidInput(f"The warehouse folder {uri!r} is not absolute.")
+    return LocalWarehouse(uri)
+
+
+def checksum_of(path: Path) -> str:
+    """The CRC-32C of a local file, as `crc32c:` + 8 hex digits."""
+    import google_crc32c
+
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            crc = google_crc32c.extend(crc, chunk)
+    return f"crc32c:{crc:08x}"
+
+
+def _outside(path: str, uri: str) -> NotAllowed:
+    return NotAllowed(
+        f"The path {path!r} lies outside the warehouse {uri}.",
+        "A table's metadata names it, so that table may have been tampered with; it was not read.",
+    )
+
+
+def _full(error: OSError, path: str) -> LakeError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreUnreachable(
+            f"The disk is full: {path} could not be written.",
+            "Free some space and run it again; the lake is unchanged.",
+        )
+    return StoreUnreachable(f"{path} could not be written: {error.strerror or error}.")
+
+
+class LocalWarehouse:
+    """A warehouse in a folder of this machine."""
+
+    is_remote = False
+
+    def __init__(self, uri: str) -> None:
+        self.uri = os.path.realpath(uri)
+        self._known_folders: set[str] = set()
+
+    def contain(self, path: str) -> str:
+        """See `Warehouse`; symbolic links are followed before the comparison."""
+        plain = path.removeprefix("file://") if path.startswith("file:///") else path
+        if "\x00" in plain or "://" in plain or not os.path.isabs(plain):
+            raise _outside(path, self.uri)
+        real = os.path.realpath(plain)
+        if not real.startswith(self.uri + os.sep):
+            raise _outside(path, self.uri)
+        return real
+
+    def prepare(self, folder: str) -> None:
+        """See `Warehouse`. A new folder's own entry is synced too."""
+        folder = self.contain(folder)
+        missing = []
+        at = folder
+        while at not in self._known_folders and not os.path.isdir(at):
+            missing.append(at)
+            at = os.path.dirname(at)
+        for new in reversed(missing):
+            try:
+                os.mkdir(new, 0o700)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                raise _full(error, new) from error
+            _sync_folder(os.path.dirname(new))
+        self._known_folders.add(folder)
+
+    def staging(self, folder: str) -> Path:
+        """See `Warehouse`: a hidden folder inside, so that publishing is a rename."""
+        self.prepare(folder)
+        path = Path(self.contain(folder)) / f".staging-{uuid.uuid4().hex}"
+        try:
+            path.mkdir(mode=0o700)
+        except OSError as error:
+            raise _full(error, str(path)) from error
+        return path
+
+    def publish(self, staged: Path, path: str) -> str:
+        """See `Warehouse`."""
+        final = self.contain(path)
+        checksum = checksum_of(staged)
+        try:
+            with staged.open("rb") as file:
+                os.fsync(file.fileno())
+            self._place(str(staged), final)
+        except OSError as error:
+            raise _full(error, final) from error
+        return checksum
+
+    def write(self, path: str, data: bytes, *, settle: bool = True) -> None:
+        """See `Warehouse`."""
+        final = self.contain(path)
+        self.prepare(os.path.dirname(final))
+        draft = f"{os.path.dirname(final)}/.{os.path.basename(final)}.{uuid.uuid4().hex}.tmp"
+        try:
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._place(draft, final, settle)
+            except BaseException:
+                Path(draft).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _full(error, final) from error
+
+    def _place(self, draft: str, final: str, settle: bool = True) -> None:
+        """Give a synced file its name and make the name durable; names carry a fresh UUID."""
+        os.rename(draft, final)
+        if settle:
+            _sync_folder(os.path.dirname(final))
+
+    def read(self, path: str) -> bytes:
+        """See `Warehouse`."""
+        try:
+            return Path(self.contain(path)).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """See `Warehouse`."""
+        with open(self.contain(path), "rb") as file:
+            return os.pread(file.fileno(), end - start, start)
+
+    def exists(self, path: str) -> bool:
+        """See `Warehouse`."""
+        return os.path.exists(self.contain(path))
+
+    def size(self, path: str) -> int:
+        """See `Warehouse`."""
+        try:
+            return os.path.getsize(self.contain(path))
+        except FileNotFoundError as error:
+            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """See `Warehouse`."""
+        for path in paths:
+            Path(self.contain(path)).unlink(missing_ok=True)
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
+        """See `Warehouse`."""
+        for root, _, names in os.walk(os.path.join(self.uri, folder) if folder else self.uri):
+            for name in names:
+                path = os.path.join(root, name)
+                yield path, os.path.getsize(path)
+
+
+def _sync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class GcsWarehouse:
+    """A warehouse in a bucket of Google Cloud Storage, or of a server that speaks its protocol.
+
+    Credentials are Google's default ones; `STORAGE_EMULATOR_HOST` names another server.
+    """
+
+    is_remote = True
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+
+    @cached_property
+    def filesystem(self) -> Any:
+        """The gcsfs filesystem; made at first use, as its import is slow."""
+        return open_gcs()
+
+    def contain(self, path: str) -> str:
+        """See `Warehouse`."""
+        inside = path.startswith(self.uri + "/") and "\x00" not in path
+        if not inside or posixpath.normpath(path[5:]) != path[5:]:
+            raise _outside(path, self.uri)
+        return path
+
+    def prepare(self, folder: str) -> None:
+        """See `Warehouse`; object stores have no folders."""
+
+    def staging(self, folder: str) -> Path:
+        """See `Warehouse`: under the local temporary folder, as DuckDB writes local files only."""
+        import tempfile
+
+        return Path(tempfile.mkdtemp(prefix="lakectl-"))
+
+    def publish(self, staged: Path, path: str) -> str:
+        """See `Warehouse`."""
+        checksum = checksum_of(staged)
+        final = self.contain(path)
+
+        def upload() -> None:
+            self.filesystem.put_file(str(staged), final, mode="create", chunksize=2 * _CHUNK)
+
+        self._create(upload, final, checksum)
+        staged.unlink()
+        return checksum
+
+    def write(self, path: str, data: bytes, *, settle: bool = True) -> None:
+        """See `Warehouse`; an object is durable at once."""
+        import google_crc32c
+
+        final = self.contain(path)
+        checksum = f"crc32c:{google_crc32c.value(data):08x}"
+        self._create(lambda: self.filesystem.pipe_file(final, data, mode="create"), final, checksum)
+
+    def _create(self, upload: Any, path: str, checksum: str) -> None:
+        """Upload to a name that must be new, and see that what lies there is what was meant.
+
+        A lost answer makes gcsfs ask again, and the store then says that the name is taken: by us
+        if the checksum is ours.
+        """
+        try:
+            upload()
+        except FileExistsError:
+            pass
+        except Exception as error:
+            raise _unreachable(path, error) from error
+        found = self._info(path)
+        crc = int.from_bytes(base64.b64decode(found["crc32c"]), "big")
+        if f"crc32c:{crc:08x}" != checksum:
+            raise StoreUnreachable(
+                f"{path} does not hold what was uploaded: its checksum differs.",
+                "Nothing of this change was kept. Check who else writes into this bucket.",
+            )
+
+    def _info(self, path: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self.filesystem.info(self.contain(path))
+        except FileNotFoundError as error:
+            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+        except Exception as error:
+            raise _unreachable(path, error) from error
+        return found
+
+    def read(self, path: str) -> bytes:
+        """See `Warehouse`."""
+        try:
+            return bytes(self.filesystem.cat_file(self.contain(path)))
+        except FileNotFoundError as error:
+            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+        except Exception as error:
+            raise _unreachable(path, error) from error
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """See `Warehouse`."""
+        return bytes(self.filesystem.cat_file(self.contain(path), start=start, end=end))
+
+    def exists(self, path: str) -> bool:
+        """See `Warehouse`."""
+        try:
+            self._info(path)
+        except NotFound:
+            return False
+        return True
+
+    def size(self, path: str) -> int:
+        """See `Warehouse`."""
+        return int(self._info(path)["size"])
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """See `Warehouse`."""
+        for path in paths:
+            try:
+                self.filesystem.rm_file(self.contain(path))
+            except FileNotFoundError:
+                continue
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
+        """See `Warehouse`."""
+        top = f"{self.uri}/{folder}" if folder else self.uri
+        for path, info in self.filesystem.find(top, detail=True).items():
+            yield f"gs://{path}", int(info["size"])
+
+
+def open_gcs() -> Any:
+    """A gcsfs filesystem that asks the store itself every time and never guesses."""
+    server = os.environ.get("STORAGE_EMULATOR_HOST")
+    if server:
+        # Without this gcsfs asks the kind of each bucket over TLS, which a plain server lets hang
+        # for a minute. It must be set before the first import.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    import gcsfs
+
+    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    if server:
+        options |= {"token": "anon", "endpoint_url": server, "project": "lakectl"}
+    else:
+        options["token"] = "google_default"
+    return gcsfs.GCSFileSystem(**options)
+
+
+def _unreachable(path: str, error: Exception) -> LakeError:
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return StoreUnreachable(
+        f"The object store did not take or give {path}: {first}",
+        "Check the network, the bucket and your Google credentials "
+        "(gcloud auth application-default login).",
+    )

@@ -1,0 +1,80 @@
+"""Following other writers: our tables are rebuilt from a table's own metadata.
+
+Any engine may commit to the lake through the Iceberg catalog. Then the pointer differs from the
+metadata location that our row was made from, and the row is made anew from the metadata file: the
+snapshots that we do not know, their files and schemas, the key of each write from its summary.
+"""
+
+from __future__ import annotations
+
+from catalog.handles import Handles
+from catalog.model import Dataset
+from catalog.names import DatasetName
+
+
+def follow(handles: Handles, dataset: Dataset) -> Dataset:
+    """The dataset as its pointer has it now; our tables are brought up to it if they are behind."""
+    pointer = handles.reader.pointer(dataset.name)
+    if pointer is None or pointer == dataset.metadata_location:
+        return dataset
+    return adopt(handles, dataset.id, dataset.name, pointer)
+
+
+def adopt(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) -> Dataset:
+    """Rebuild our rows of one table from its metadata file.
+
+    Args:
+        handles: the lake.
+        dataset_id: the identity under which the table stands in our tables.
+        name: its name.
+        pointer: its metadata file.
+    """
+    from catalog.iceberg import foreign, tables
+    from catalog.metadata import records
+
+    state = tables.load(handles.warehouse, pointer)
+    after = tables.describe(state, dataset_id, name)
+    known = {v.snapshot_id for v in handles.reader.versions(after)}
+    with handles.database.write() as conn:
+        for snapshot in foreign.unknown_snapshots(state, known):
+            added, removed = foreign.file_changes(handles.warehouse, state, snapshot)
+            commit = records.Commit(
+                dataset=after,
+                previous_metadata=pointer,
+                at=snapshot.timestamp_ms,
+                version=tables.version_of(snapshot),
+                added=added,
+                removed=removed,
+                ledger=foreign.ledger_entry(snapshot),
+            )
+            records.record(conn, commit)
+        records.record(
+            conn,
+            records.Commit(
+                dataset=after,
+                previous_metadata=pointer,
+                at=state.metadata.last_updated_ms,
+                new_schema=True,
+                head_moved=True,
+            ),
+        )
+    return after
+
+
+def sync(handles: Handles) -> list[str]:
+    """Bring every table up to its pointer, and take in tables that another engine made.
+
+    Returns:
+        The names of the tables that had to be read anew.
+    """
+    done = []
+    for namespace, table, pointer in handles.reader.foreign_pointers():
+        name = DatasetName(namespace, table)
+        dataset_id = handles.reader.id_of(name)
+        if dataset_id is None:
+            from catalog.iceberg import tables
+
+            dataset_id = tables.load(handles.warehouse, pointer).metadata.table_uuid.hex
+        adopt(handles, dataset_id, name, pointer)
+        done.append(str(name))
+    return done

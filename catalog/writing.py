@@ -1,0 +1,297 @@
+"""How a change becomes true: intent, files, lock, swap, record.
+
+1. An intent row names the write before its first byte; every file of it carries the intent's id.
+2. Data files are written and made durable beside the table; nobody refers to them yet.
+3. Under the dataset's lock the next metadata is staged on the newest state.
+4. One SQL transaction swaps the pointer, if it is still where it was, and writes every row that
+   tells of the commit: the ledger with the key of the write, the version log, the files.
+
+An attempt ends as done, not done, or unknown. Only "not done" is cleaned up and tried again;
+"unknown" asks the store, by key and by pointer, until it answers.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import Conflict, LakeError, NotFound, OutcomeUnknown, StoreUnreachable
+from catalog.handles import Handles
+from catalog.model import DataFile, Dataset, Version, WrittenFile
+from catalog.names import DatasetName
+
+if TYPE_CHECKING:
+    from catalog.iceberg.commits import Change, Staged
+    from catalog.iceberg.tables import TableState
+    from catalog.metadata.records import Commit
+
+TRIES = 12
+_SETTLE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A write that has been announced."""
+
+    id: str
+    dataset_id: str
+    location: str  # of the table
+    staging: Path  # a private local folder for files under way
+
+
+@contextmanager
+def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]:
+    """Announce a write, give it a staging folder, and clear up behind it.
+
+    If the block fails, the intent is closed as failed: whatever it published was removed. If the
+    process dies, the row stays open and names the litter.
+    """
+    from catalog.metadata import records
+
+    handles.require_writable()
+    write_id = handles.new_id()
+    with handles.database.write() as conn:
+        records.write_intent(conn, write_id, dataset_id, location, handles.now())
+    staging = handles.warehouse.staging(f"{location}/data")
+    try:
+        yield Intent(write_id, dataset_id, location, staging)
+    except OutcomeUnknown:
+        raise
+    except BaseException:
+        with suppress(LakeError), handles.database.write() as conn:
+            records.close_intent(conn, write_id, "failed")
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def publish(
+    handles: Handles, write: Intent, files: Sequence[WrittenFile]
+) -> list[tuple[WrittenFile, DataFile]]:
+    """Give staged files their final names and make them durable.
+
+    The names are flat and hold no partition value: such a value may be anything, a glob included.
+    """
+    published: list[tuple[WrittenFile, DataFile]] = []
+    try:
+        for number, file in enumerate(files):
+            path = f"{write.location}/data/{write.id}-{number:05d}.parquet"
+            checksum = handles.warehouse.publish(Path(file.path), path)
+            published.append((file, DataFile(path, file.rows, file.bytes, checksum)))
+    except BaseException:
+        handles.warehouse.delete([made.path for _, made in published])
+        raise
+    return published
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is true after a commit."""
+
+    dataset: Dataset
+    version: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a commit writes into our tables besides what the new state itself tells."""
+
+    added: Sequence[DataFile] = ()
+    removed: Sequence[str] = ()
+    ledger: Any = None  # catalog.metadata.records.LedgerEntry
+    intent: str | None = None
+    journal: tuple[str, Mapping[str, Any], Mapping[str, Any]] | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Which table a commit is for; `before` is None for one that is to be made."""
+
+    id: str
+    name: DatasetName
+    before: Dataset | None
+
+
+Planner = Callable[["TableState | None", Dataset | None], "tuple[Change, Rows]"]
+
+
+def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome:
+    """Commit a change to a table that is there.
+
+    Args:
+        handles: the lake.
+        dataset_id: which table.
+        plan: given the newest state under the lock, says what to do; called again for each try.
+
+    Raises:
+        NotFound: the table was dropped meanwhile.
+        Conflict: the plan does not fit the newest state.
+    """
+    from catalog.metadata.locks import commit_lock
+
+    for attempt in range(TRIES):
+        with commit_lock(handles.database, handles.state / "locks", dataset_id):
+            dataset, state = _newest(handles, dataset_id)
+            change, rows = plan(state, dataset)
+            target = _Target(dataset_id, dataset.name, dataset)
+            outcome = _try(handles, target, state, change, rows)
+        if outcome is not None:
+            return outcome
+        _pause(attempt)
+    raise Conflict(
+        f"Another writer was faster {TRIES} times in a row.", "Try it again; nothing was changed."
+    )
+
+
+def commit_new(
+    handles: Handles,
+    dataset_id: str,
+    name: DatasetName,
+    metadata: Any,
+    plan: tuple[Change, Rows],
+) -> Outcome:
+    """Make a table together with its first snapshot: a failed first load leaves no table.
+
+    Raises:
+        Conflict: a dataset of that name was made meanwhile.
+    """
+    from catalog.metadata.locks import commit_lock
+
+    change, rows = plan
+    with commit_lock(handles.database, handles.state / "locks", dataset_id):
+        target = _Target(dataset_id, name, None)
+        outcome = _try(handles, target, metadata, change, rows)
+    if outcome is None:
+        raise Conflict(f"Another writer has just made {name}.", "Run it again to add to it.")
+    return outcome
+
+
+def _newest(handles: Handles, dataset_id: str) -> tuple[Dataset, TableState]:
+    from catalog import sync
+    from catalog.iceberg import tables
+
+    dataset = handles.reader.dataset_by_id(dataset_id)
+    if dataset is None or not handles.reader.is_live(dataset_id):
+        raise NotFound("The dataset was dropped meanwhile.", "Bring it back with: lakectl undrop")
+    dataset = sync.follow(handles, dataset)
+    return dataset, tables.load(handles.warehouse, dataset.metadata_location)
+
+
+def _try(
+    handles: Handles, target: _Target, base: Any, change: Change, rows: Rows
+) -> Outcome | None:
+    """One attempt; None when the race was surely lost and nothing of it is left."""
+    from catalog.iceberg import commits, tables
+
+    staged = commits.stage(handles.warehouse, base, change)
+    after = tables.describe(staged.state, target.id, target.name)
+    version = tables.version_of(staged.snapshot) if staged.snapshot else None
+    outcome = Outcome(after, version)
+    try:
+        done = _swap(handles, target, _commit_record(target.before, outcome, rows, staged))
+    except StoreUnreachable as error:
+        done = _settle(handles, target.name, staged, error)
+    except BaseException:
+        staged.created.forget()
+        raise
+    if not done:
+        keep = change.write.own_manifest() if change.write else None
+        staged.created.forget([c for c in staged.created.created if c != keep])
+        return None
+    _tidy(handles, target.before, base, staged)
+    return outcome
+
+
+def _commit_record(before: Dataset | None, outcome: Outcome, rows: Rows, staged: Staged) -> Commit:
+    from catalog.metadata.records import Commit
+
+    after = outcome.dataset
+    old_head = before.snapshot_id if before else None
+    journal = rows.journal
+    if journal is not None:  # what undo compares with: where main was and where it is now
+        heads = {"snapshot_id": old_head}, {"snapshot_id": after.snapshot_id}
+        journal = (journal[0], {**heads[0], **journal[1]}, {**heads[1], **journal[2]})
+    return Commit(
+        dataset=after,
+        previous_metadata=before.metadata_location if before else None,
+        at=staged.state.metadata.last_updated_ms,
+        version=outcome.version,
+        added=rows.added,
+        removed=rows.removed,
+        new_schema=before is None or after.schema.schema_id != before.schema.schema_id,
+        head_moved=after.snapshot_id != old_head,
+        ledger=rows.ledger,
+        intent=rows.intent,
+        journal=journal,
+        undoes=rows.undoes,
+        expired=staged.expired,
+    )
+
+
+def _swap(handles: Handles, target: _Target, record: Commit) -> bool:
+    """The pointer and our rows, in one transaction; False when the pointer was not ours to move."""
+    from catalog.metadata import records
+
+    new = record.dataset.metadata_location
+    with handles.database.write() as conn:
+        if not records.swap(conn, target.name, record.previous_metadata, new):
+            return False
+        records.record(conn, record)
+    return True
+
+
+def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeError) -> bool:
+    """After no answer: was it done? Asks until the store answers or a minute is over.
+
+    Raises:
+        OutcomeUnknown: the store stays silent. The files are kept: the commit may have landed.
+    """
+    from catalog.iceberg import tables
+    from catalog.metadata import records
+
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    pause = 0.05
+    while True:
+        try:
+            with handles.database.write() as conn:
+                now = records.pointer(conn, name, lock=True)
+            break
+        except StoreUnreachable:
+            if time.monotonic() > deadline:
+                raise OutcomeUnknown(
+                    f"{cause.message} Whether the change to {name} was made is not known.",
+                    "Look with lakectl versions when the store is back; running the same load "
+                    "again will not double it.",
+                ) from cause
+            time.sleep(pause)
+            pause = min(2.0, pause * 2)
+    if now is None or now == staged.state.location:
+        return now is not None
+    log = tables.load(handles.warehouse, now).metadata.metadata_log
+    return any(entry.metadata_file == staged.state.location for entry in log)
+
+
+def _tidy(handles: Handles, dataset: Dataset | None, base: Any, staged: Staged) -> None:
+    """Remove what a landed commit made superfluous; failing at it never fails the commit."""
+    from catalog import upkeep
+    from catalog.iceberg import commits
+
+    if dataset is None:
+        return
+    try:
+        handles.warehouse.delete(commits.forgotten_metadata(base, staged.state))
+        if staged.expired:
+            upkeep.remove_expired(handles, dataset.id, base, staged)
+    except LakeError:
+        return
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))

@@ -1,0 +1,1 @@
+"""The command line: parse, one call, print. One module a noun, loaded when it is named."""

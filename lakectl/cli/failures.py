@@ -1,0 +1,73 @@
+"""The only writer of errors: a sentence, a hint, an exit code. A traceback only with --debug."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+import click
+
+from catalog.errors import LakeError
+from screens.text import safe
+
+CRASH, INTERRUPTED = 70, 130
+
+
+def tell(error: BaseException, arguments: list[str]) -> int:
+    """Write an error to stderr and return the exit code that goes with it."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, BrokenPipeError):
+        # The reader has gone, as `head` does: not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if "--debug" in arguments or os.environ.get("LAKECTL_DEBUG"):
+        traceback.print_exception(error)
+    code, message, hint, exit_code = _read(error)
+    if _wants_json(arguments):
+        body = {"error": {"code": code, "message": message, "hint": hint}}
+        changes = getattr(error, "changes", ())
+        if changes:
+            body["error"]["changes"] = list(changes)
+        sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+        return exit_code
+    if message:
+        sys.stderr.write(f"lakectl: {safe(message, limit=4000)}\n")
+    for line in getattr(error, "changes", ()):
+        sys.stderr.write(f"  {safe(line)}\n")
+    if hint:
+        sys.stderr.write(f"  {safe(hint, limit=4000)}\n")
+    return exit_code
+
+
+def _read(error: BaseException) -> tuple[str, str, str | None, int]:
+    """(word, message, hint, exit code) of any error."""
+    if isinstance(error, LakeError):
+        return error.code, error.message, error.hint, error.exit_code
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt):
+        return "interrupted", "Interrupted; the lake is as it was.", None, INTERRUPTED
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "lakectl"
+        return "usage", error.format_message(), f"See: {path} --help", 2
+    if isinstance(error, click.ClickException):
+        return "usage", error.format_message(), None, 2
+    if isinstance(error, MemoryError):
+        hint = "Give it less to do at once, or more memory: LAKECTL_MEMORY=4GB."
+        return "failed", "There was not enough memory.", hint, 1
+    name = type(error).__name__
+    first = (str(error).strip() or name).splitlines()[0]
+    hint = "This is a mistake in lakectl. Run it again with --debug and report what it shows."
+    return "crash", f"Unexpected {name}: {first}", hint, CRASH
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    if os.environ.get("LAKECTL_OUTPUT", "").startswith("json"):
+        return True
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if flag in {"-o", "--output"} and value.startswith("json"):
+            return True
+        if flag.startswith(("-ojson", "--output=json")):
+            return True
+    return False

@@ -1,0 +1,214 @@
+"""The only writer to stdout: rows as a table, TSV, CSV, JSON, Markdown, Parquet or Arrow."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from screens.text import cut_middle, safe, width
+
+_MAX_CELL = 60
+
+
+def note(sentence: str) -> None:
+    """Tell a person something, on stderr: it is not data."""
+    sys.stderr.write(safe(sentence, limit=4000) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it without losing anything.
+
+    Decimals become numbers where a double holds them exactly and text otherwise; NaN and the
+    infinities become text; bytes become base64; times are ISO 8601, in UTC where they have a zone.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Decimal():
+            return _number(value)
+        case datetime():
+            return _iso(value)
+        case date() | time() | UUID():
+            return value.isoformat() if not isinstance(value, UUID) else str(value)
+        case timedelta():
+            return value.total_seconds()
+        case bytes() | bytearray() | memoryview():
+            return base64.b64encode(bytes(value)).decode()
+        case Mapping():
+            return {str(plain(k)): plain(v) for k, v in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(v) for v in value]
+    return str(value)
+
+
+def _number(value: Decimal) -> Any:
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value() and value.as_tuple().exponent == 0:
+        return int(value)
+    near = float(value)
+    return near if Decimal(repr(near)) == value else str(value)
+
+
+def _iso(value: datetime) -> str:
+    if value.tzinfo is None:
+        return value.isoformat()
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+
+
+def shown(value: Any) -> str:
+    """A value as one cell of a table."""
+    if value is None:
+        return "·"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}" if abs(value) >= 1e15 else str(value)
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, bytes):
+        return value[:40].hex()
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(plain(value), ensure_ascii=False)
+    return str(value)
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    form: str | None,
+    human: Callable[[str, Any], str] | None = None,
+) -> None:
+    """Rows on stdout.
+
+    Args:
+        columns: their names; the keys in JSON.
+        rows: the values.
+        form: one of `options.FORMATS`; None for a table on a terminal and TSV in a pipe.
+        human: how a table shows a value of a column; other formats show the value itself.
+    """
+    form = form or ("table" if sys.stdout.isatty() else "tsv")
+    listed = [tuple(row) for row in rows]
+    if form in {"json", "jsonl"}:
+        _print_objects(columns, listed, form)
+    elif form in {"parquet", "arrow"}:
+        _print_arrow(columns, listed, form)
+    elif form == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_raw(v) for v in row] for row in listed)
+    elif form == "tsv":
+        lines = [columns, *([_raw(v) for v in row] for row in listed)]
+        for line in lines:
+            sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
+    else:
+        cells = [
+            [safe(human(c, v) if human else shown(v)) for c, v in zip(columns, row, strict=True)]
+            for row in listed
+        ]
+        numeric = [_is_numeric(listed, i) for i in range(len(columns))]
+        _print_table([safe(c) for c in columns], cells, numeric, form)
+
+
+def _print_objects(columns: Sequence[str], rows: list[tuple[Any, ...]], form: str) -> None:
+    # A query may give two columns one name; in JSON the second would swallow the first.
+    names: list[str] = []
+    for name in columns:
+        twins = sum(1 for n in names if n == name or n.startswith(f"{name}_"))
+        names.append(name if name not in names else f"{name}_{twins}")
+    objects = (dict(zip(names, (plain(v) for v in row), strict=True)) for row in rows)
+    if form == "json":
+        print_json(list(objects))
+        return
+    for found in objects:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+
+
+def _print_arrow(columns: Sequence[str], rows: list[tuple[Any, ...]], form: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({c: [row[i] for row in rows] for i, c in enumerate(columns)})
+    if form == "parquet":
+        pq.write_table(table, sys.stdout.buffer)
+        return
+    with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as stream:
+        stream.write_table(table)
+
+
+def _raw(value: Any) -> str:
+    if value is None:
+        return ""
+    simple = plain(value)
+    return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False)
+
+
+def _tabless(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _is_numeric(rows: list[tuple[Any, ...]], index: int) -> bool:
+    values = [row[index] for row in rows if row[index] is not None]
+    return bool(values) and all(
+        isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in values
+    )
+
+
+def _print_table(
+    columns: list[str], cells: list[list[str]], numeric: list[bool], form: str
+) -> None:
+    if form == "md":
+        lines = [columns, ["---:" if n else "---" for n in numeric], *cells]
+        for line in lines:
+            escaped = (c.replace("|", "\\|") for c in line)
+            sys.stdout.write("| " + " | ".join(escaped) + " |\n")
+        return
+    if form != "wide":
+        cells = [[cut_middle(c, _MAX_CELL) for c in row] for row in cells]
+    widths = [
+        max([width(name), *(width(row[i]) for row in cells)]) for i, name in enumerate(columns)
+    ]
+    if form != "wide":
+        widths = _fit(widths, numeric)
+    heads = [name.upper() for name in columns]
+    for row in [heads, *cells]:
+        padded = (_pad(c, w, n) for c, w, n in zip(row, widths, numeric, strict=True))
+        sys.stdout.write("  ".join(padded).rstrip() + "\n")
+
+
+def _fit(widths: list[int], numeric: list[bool]) -> list[int]:
+    """Narrow the widest text columns until the line fits the terminal; numbers are never cut."""
+    if not sys.stdout.isatty():
+        return widths
+    room = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+    widths = list(widths)
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        texts = [i for i, n in enumerate(numeric) if not n and widths[i] > 8]
+        if not texts:
+            break
+        widest = max(texts, key=lambda i: widths[i])
+        widths[widest] -= 1
+    return widths
+
+
+def _pad(cell: str, size: int, right: bool) -> str:
+    cell = cut_middle(cell, size)
+    space = " " * max(0, size - width(cell))
+    return space + cell if right else cell + space

@@ -1,0 +1,1 @@
+"""The dashboard: what a person sees. `screens.app.run` opens it over a `Backend`."""

@@ -1,0 +1,222 @@
+"""Every action of a person, declared once.
+
+Footer, help, palette and key bindings all read this registry, so none of them can know an action
+that the others do not.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the keys would act on at this moment. A screen tells it, the registry judges by it."""
+
+    place: str = "datasets"
+    tab: str = ""
+    dataset: str | None = None
+    version: int | None = None  # the version under the cursor, or shown
+    current: int | None = None  # the current version of the dataset
+    marked: int | None = None
+    sql: str = ""
+    cell: str | None = None
+    filter: str = ""
+
+
+Check = Callable[[Context], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action: where it works, by which key, and the shell line that does the same."""
+
+    id: str
+    name: str  # one or two words, for the footer
+    sentence: str
+    keys: str  # as Textual names them, the first is the one that is shown
+    places: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
+    cli: str | None = None
+    footer: int = 0  # 0: not in the footer; the lowest number stands first
+
+    @property
+    def key(self) -> str:
+        """The key as a person reads it."""
+        return shown_key(self.keys.split(",")[0])
+
+    def why_disabled(self, context: Context) -> str | None:
+        """A sentence telling why the action is of no use now, or None when it is."""
+        return next((why for check in self.checks if (why := check(context))), None)
+
+    def line(self, context: Context) -> str | None:
+        """The shell line that does the same as this action now."""
+        return fill(self.cli, context) if self.cli else None
+
+
+_KEY_SIGNS = {
+    "slash": "/", "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]",
+    "comma": ",", "full_stop": ".", "escape": "esc", "pageup": "pgup", "pagedown": "pgdn",
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "f5": "F5", "f7": "F7", "f8": "F8",
+}  # fmt: skip
+
+
+def shown_key(key: str) -> str:
+    """A key as a person reads it: `slash` is `/`."""
+    return _KEY_SIGNS.get(key, key)
+
+
+def fill(template: str, context: Context) -> str:
+    """A shell line with the names of the context in it, quoted for a shell."""
+    version = context.version if context.version is not None else context.current
+    compared = sorted(v for v in (context.marked, version) if v is not None)
+    return template.format(
+        dataset=shlex.quote(context.dataset or "NAMESPACE.NAME"),
+        version=f"v{version}" if version is not None else "VERSION",
+        before=f"v{compared[0]}" if len(compared) == 2 else "VERSION",
+        after=f"v{compared[-1]}" if compared else "VERSION",
+        at=f" --at v{version}" if version is not None and version != context.current else "",
+        sql=shlex.quote(" ".join(context.sql.split())) if context.sql.strip() else "'SELECT …'",
+    )
+
+
+def _dataset(context: Context) -> str | None:
+    return None if context.dataset else "No dataset is under the cursor."
+
+
+def _version(context: Context) -> str | None:
+    if context.current == 0:
+        return f"{context.dataset} has no version yet: nothing was loaded into it."
+    return None if context.version else "Move to a version first (tab Versions)."
+
+
+def _versions_tab(context: Context) -> str | None:
+    return None if context.tab == "versions" else "Works on the tab Versions."
+
+
+def _preview_tab(context: Context) -> str | None:
+    return None if context.tab in {"preview", "stats"} else "Works on the tabs Preview and Stats."
+
+
+def _older(context: Context) -> str | None:
+    if context.version == context.current:
+        return f"v{context.current} is the current version already: move to an older one."
+    return None
+
+
+def _cell(context: Context) -> str | None:
+    return None if context.cell else "There is nothing under the cursor to copy."
+
+
+def _above(context: Context) -> str | None:
+    if context.place == "datasets" and not context.filter:
+        return "This is the top. q leaves."
+    return None
+
+
+def _sql(context: Context) -> str | None:
+    return None if context.sql.strip() else "Write a query first."
+
+
+SCREENS = ("datasets", "dataset", "query")
+_DATASETS, _DATASET, _QUERY = ("datasets",), ("dataset",), ("query",)
+_EITHER = ("datasets", "dataset")
+
+COMMANDS: tuple[Command, ...] = (
+    Command("open", "open", "Open the dataset, or fold a namespace.", "enter", _DATASETS,
+            (), "lakectl show {dataset}", 1),
+    Command("filter", "filter", "Filter the list as you type: words, ns:, owner:, label:, ~fuzzy, "
+            "!not.", "slash", _DATASETS, (), None, 2),
+    Command("sort", "sort", "Sort by the next column.", "S", _DATASETS, (), None, 7),
+    Command("tree", "tree", "Group by namespace, or show one flat list.", "v", _DATASETS,
+            (), None, 8),
+    Command("fold", "fold", "Fold or unfold the namespace.", "space", _DATASETS),
+    Command("previous_tab", "tab", "Go to the tab at the left.", "left_square_bracket", _DATASET,
+            (), None, 2),
+    Command("next_tab", "tab", "Go to the tab at the right.", "right_square_bracket", _DATASET,
+            (), None, 2),
+    Command("look", "rows", "Show the rows of the version under the cursor.", "enter", _DATASET,
+            (_versions_tab, _version), "lakectl preview {dataset}{at}", 1),
+    Command("mark", "mark A", "Mark a version; move to another one to see what differs.", "space",
+            _DATASET, (_versions_tab, _version), "lakectl diff {dataset} {before} {after}", 1),
+    Command("older", "older", "Show the version before.", "comma", _DATASET,
+            (_preview_tab,), "lakectl preview {dataset}{at}", 2),
+    Command("newer", "newer", "Show the version after.", "full_stop", _DATASET,
+            (_preview_tab,), "lakectl preview {dataset}{at}", 2),
+    Command("rollback", "roll back", "Make the version under the cursor the current one.", "R",
+            _DATASET, (_version, _older), "lakectl rollback {dataset} --to {version}", 3),
+    Command("tag", "tag", "Give the version under the cursor a name that keeps it.", "t", _DATASET,
+            (_version,), "lakectl tag {dataset} TAG --at {version}", 5),
+    Command("query", "SQL on it", "Query this dataset at this version.", "s", _EITHER,
+            (_dataset,), None, 3),
+    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,), "lakectl sql {sql}", 1),
+    Command("cancel", "cancel", "Cancel the running query; else go back to the datasets.", "escape",
+            _QUERY, (), None, 2),
+    Command("older_query", "history", "Bring back the query before.", "f7,alt+up", _QUERY,
+            (), None, 3),
+    Command("newer_query", "history", "Bring back the query after.", "f8,alt+down", _QUERY,
+            (), None, 3),
+    Command("up_screen", "back", "Go back up; clear the filter or the mark first.", "escape",
+            _EITHER, (_above,), None, 6),
+    Command("undo", "undo", "Take the last change of the lake back.", "z", _EITHER,
+            (), "lakectl undo", 9),
+    Command("refresh", "refresh", "Read everything anew.", "r", _EITHER),
+    Command("copy", "copy", "Copy the cell or the name under the cursor.", "y", SCREENS, (_cell,)),
+    Command("copy_line", "copy CLI", "Copy the shell line that does the same.", "Y", SCREENS,
+            (), None, 10),
+    Command("absolute", "times", "Show times as ages or as dates.", "T", SCREENS),
+    Command("datasets", "datasets", "Go to the list of datasets.", "1", SCREENS),
+    Command("sql", "SQL", "Go to the SQL screen.", "2", SCREENS),
+    Command("palette", "palette", "Find any action or dataset by name.", "ctrl+p", SCREENS,
+            (), None, 11),
+    Command("help", "help", "Show all keys of this screen.", "question_mark,f1", SCREENS,
+            (), None, 4),
+    Command("quit", "quit", "Leave the dashboard.", "q", SCREENS, (), None, 5),
+    Command("up", "up", "Move up.", "up,k", ("grid",)),
+    Command("down", "down", "Move down.", "down,j", ("grid",)),
+    Command("left", "left", "Move or scroll to the left.", "left,h", ("grid",)),
+    Command("right", "right", "Move or scroll to the right.", "right,l", ("grid",)),
+    Command("page_up", "page up", "Move up by a page.", "pageup,ctrl+u,ctrl+b", ("grid",)),
+    Command("page_down", "page down", "Move down by a page.", "pagedown,ctrl+d,ctrl+f", ("grid",)),
+    Command("top", "top", "Move to the first row.", "g,home", ("grid",)),
+    Command("bottom", "bottom", "Move to the last row.", "G,end", ("grid",)),
+    Command("next_pane", "pane", "Go to the next pane.", "tab", ("grid",)),
+    Command("close", "close", "Close this window.", "escape", ("window",)),
+)  # fmt: skip
+
+
+def of_place(*places: str) -> Iterator[Command]:
+    """The commands that work at one of the places, in the order of the registry."""
+    return (c for c in COMMANDS if not set(places).isdisjoint(c.places))
+
+
+def named(command: str) -> Command:
+    """The command of this id."""
+    return _BY_ID[command]
+
+
+_BY_ID = {c.id: c for c in COMMANDS}
+
+# The shell line that shows what a screen shows.
+_VIEWS = {
+    "datasets": "lakectl ls",
+    "dataset.schema": "lakectl schema {dataset} --history",
+    "dataset.versions": "lakectl versions {dataset}",
+    "dataset.diff": "lakectl diff {dataset} {before} {after}",
+    "dataset.preview": "lakectl preview {dataset}{at}",
+    "dataset.stats": "lakectl stats {dataset}{at}",
+    "query": "lakectl sql {sql}",
+}
+
+
+def view_line(context: Context) -> str:
+    """The shell line that shows what the screen shows."""
+    place = context.place
+    if place == "dataset":
+        compares = context.tab == "versions" and context.marked not in {None, context.version}
+        place = "dataset.diff" if compares else f"dataset.{context.tab}"
+    elif place == "datasets" and context.dataset:
+        return fill("lakectl show {dataset}", context)
+    return fill(_VIEWS[place], context)

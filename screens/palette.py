@@ -1,0 +1,129 @@
+"""The palette: any action of the screen and any dataset, found by a few letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+
+from catalog.errors import LakeError
+from screens import commands
+from screens.commands import Context
+from screens.help import all_keys
+from screens.keys import bindings
+from screens.off_loop import Lane
+from screens.shared import Shared
+from screens.widgets.columns import Column
+from screens.widgets.grid import Grid, Notice
+from screens.widgets.line_edit import LineEdit
+from screens.widgets.rows import Cell, Listed
+
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A line of the palette: a command, or a dataset."""
+
+    text: str
+    key: str = ""
+    command: str = ""
+    dataset: str = ""
+    why_not: str | None = None
+
+
+def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
+    """The choices that hold the letters in their order, those that hold them together first."""
+    typed = typed.lower().strip()
+    if not typed:
+        return list(choices[:MOST])
+    fuzzy = re.compile(".*?".join(re.escape(c) for c in typed if c != " "))
+    found = [c for c in choices if fuzzy.search(c.text.lower())]
+    found.sort(
+        key=lambda c: (typed not in c.text.lower(), not c.command, c.text.lower().find(typed))
+    )
+    return found[:MOST]
+
+
+class PaletteScreen(ModalScreen[Choice | None]):
+    """Type, choose, enter."""
+
+    BINDINGS = bindings("window")
+
+    def __init__(self, shared: Shared, context: Context) -> None:
+        super().__init__()
+        self._shared = shared
+        self._choices = [
+            Choice(f"{c.name}: {c.sentence}", all_keys(c), command=c.id,
+                   why_not=c.why_disabled(context))
+            for c in commands.of_place(context.place) if c.id != "palette"
+        ]  # fmt: skip
+
+    def compose(self) -> ComposeResult:
+        """A line to type into above what it finds."""
+        with Vertical(id="palette", classes="window"):
+            yield LineEdit(name="typed", label="›", hint="an action or a dataset")
+            yield Grid(name="found")
+
+    def on_mount(self) -> None:
+        """Show the commands, then bring the datasets."""
+        self.query_one("#palette").border_title = Content("Go to   esc closes")
+        self.query_one(Grid).can_focus = False
+        self.set_focus(self.query_one(LineEdit))
+        self._find("")
+        self.run_worker(self._bring_datasets())
+
+    async def _bring_datasets(self) -> None:
+        try:
+            found = await Lane().ask(self._shared.backend.summaries)
+        except LakeError:
+            return  # the list below has told it already
+        names = sorted(str(s.name) for s in found)
+        self._choices += [Choice(name, "dataset", dataset=name) for name in names]
+        self._find(self.query_one(LineEdit).value)
+
+    def _find(self, typed: str) -> None:
+        grid = self.query_one(Grid)
+        found = matching(self._choices, typed)
+        if not found:
+            grid.tell(Notice("Nothing is called like that.", ("fewer letters find more",), "warn"))
+            return
+        columns = [Column("", 90, least=20, rank=9), Column("", 10, right=True, rank=8)]
+        grid.show(columns, Listed(found, _cells))
+
+    def on_line_edit_changed(self, event: LineEdit.Changed) -> None:
+        """Find anew at every key."""
+        self._find(event.value)
+
+    def on_line_edit_stepped(self, event: LineEdit.Stepped) -> None:
+        """Move over what was found."""
+        getattr(self.query_one(Grid), f"action_{event.step.replace('page', 'page_')}")()
+
+    def on_line_edit_submitted(self) -> None:
+        """Do it."""
+        grid = self.query_one(Grid)
+        if isinstance(grid.rows, Listed) and grid.cursor < len(grid.rows):
+            self.dismiss(grid.rows.items[grid.cursor])
+
+    def on_grid_chosen(self) -> None:
+        """A second click does it too."""
+        self.on_line_edit_submitted()
+
+    def on_line_edit_left(self) -> None:
+        """Close without a choice."""
+        self.dismiss(None)
+
+    def action_close(self) -> None:
+        """Close without a choice."""
+        self.dismiss(None)
+
+
+def _cells(choice: Choice) -> Sequence[Cell]:
+    text = f"{choice.text}  ({choice.why_not})" if choice.why_not else choice.text
+    look = "dim" if choice.why_not else "name" if choice.dataset else ""
+    return (Cell(text, look), Cell(choice.key, "dim" if choice.dataset else "accent"))

@@ -1,0 +1,182 @@
+"""The SQL screen: a query above, its rows below."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import TextArea
+
+from catalog.errors import LakeError
+from catalog.model import QueryResult
+from screens import messages
+from screens.commands import Context
+from screens.keys import bindings
+from screens.lake_screen import LakeScreen
+from screens.shared import Shared
+from screens.text import count
+from screens.widgets.grid import Grid, Notice
+from screens.widgets.results import notice_of, show_all
+
+LIMIT = 1000
+_START = Notice(
+    "No query was run yet.",
+    ("ctrl+j or F5 runs what is above. Any dataset at any version:",
+     "SELECT * FROM nyc.trips AT (VERSION => 3)"),
+)  # fmt: skip
+
+
+class QueryScreen(LakeScreen):
+    """Queries over every dataset at any version, run where nothing can be changed."""
+
+    PLACE = "query"
+    BINDINGS = bindings("query")
+
+    def __init__(self, shared: Shared) -> None:
+        super().__init__(shared)
+        self._past: list[str] = []
+        self._at = 0
+        self._since: float | None = None
+        self._cancelled = False
+        self._waiting = ""
+
+    def middle(self) -> Iterable[Widget]:
+        """The editor and the rows."""
+        editor = TextArea(self._waiting, id="editor", show_line_numbers=True)
+        yield Vertical(editor, Grid(name="result", cells=True, numbers=True, fit=False), id="body")
+
+    def on_mount(self) -> None:
+        """Start in the editor."""
+        self.lead("SQL")
+        self._editor.border_title = Content("Query")
+        self._grid.tell(_START)
+        self._grid.border_title = Content("Result")
+        self.set_focus(self._editor)
+        self.set_interval(0.1, self._tick)
+        self.update_bars()
+
+    @property
+    def _editor(self) -> TextArea:
+        return self.query_one("#editor", TextArea)
+
+    @property
+    def _grid(self) -> Grid:
+        return self.query_one("#result", Grid)
+
+    def put(self, text: str) -> None:
+        """Put a query into the editor; what was there can be brought back."""
+        if not self.is_mounted:
+            self._waiting = text
+            return
+        self._remember(self._editor.text)
+        self._editor.text = text
+        self._editor.move_cursor(self._editor.document.end)
+        self.set_focus(self._editor)
+        self.update_bars()
+
+    def context(self) -> Context:
+        """The query in the editor."""
+        cell = self._grid.cell if self.focused is self._grid else None
+        return Context("query", sql=self._editor.text, cell=cell)
+
+    def lake_changed(self) -> None:
+        """A result stands as it was when it was asked for."""
+
+    def times_changed(self) -> None:
+        """Results show no ages."""
+
+    def do_refresh(self) -> None:
+        """Run the query again."""
+        self.do_run()
+
+    def on_text_area_changed(self) -> None:
+        """The shell line follows the query."""
+        self.update_bars()
+
+    def on_grid_moved(self) -> None:
+        """What can be copied is another cell now."""
+        self.update_bars()
+
+    def do_run(self) -> None:
+        """Run what is in the editor."""
+        if self._since is not None:
+            self.say("warn", "A query is running: esc cancels it.")
+            return
+        text = self._editor.text
+        self._remember(text)
+        self._since, self._cancelled = time.monotonic(), False
+        self._grid.stale = True
+        self._tick()
+        self.ask("sql", lambda: self.backend.sql(text, LIMIT), self._show, self._fail)
+
+    def _tick(self) -> None:
+        if self._since is not None:
+            seconds = time.monotonic() - self._since
+            told = "cancelling" if self._cancelled else "running"
+            shown = f" {seconds:.1f} s" if seconds >= 1 else ""
+            self._grid.border_title = Content(f"Result · {told} …{shown}   esc cancels")
+
+    def _ended(self) -> float:
+        seconds = time.monotonic() - (self._since or 0.0)
+        self._since = None
+        self._grid.stale = False
+        return seconds
+
+    def _show(self, result: QueryResult) -> None:
+        seconds = self._ended()
+        shown = count(len(result.rows))
+        told = f"first {shown} rows, there are more" if result.more else f"{shown} rows"
+        self._grid.border_title = Content(f"Result · {told} · {seconds:.2f} s")
+        if not result.rows:
+            columns = ", ".join(result.columns)
+            self._grid.tell(Notice("No rows.", (f"The query ran; its columns: {columns}",)))
+            return
+        self._grid.set_reactive(Grid.cursor, 0)
+        self._grid.column = 0
+        show_all(self._grid, result)
+        self.update_bars()
+
+    def _fail(self, error: LakeError) -> None:
+        seconds = self._ended()
+        if self._cancelled:
+            self._grid.border_title = Content("Result · cancelled")
+            gone = f"After {seconds:.1f} s; nothing is shown."
+            self._grid.tell(Notice("Cancelled.", (gone, "ctrl+j runs it again"), "warn"))
+            return
+        self._grid.border_title = Content("Result · failed")
+        self._grid.tell(notice_of(error, "The query failed."))
+
+    def do_cancel(self) -> None:
+        """Cancel the running query; else go back."""
+        if self._since is None:
+            self.post_message(messages.GoUp())
+            return
+        self._cancelled = True
+        self.ask("cancel", self.backend.cancel_sql, lambda _: None)
+
+    def _remember(self, text: str) -> None:
+        if text.strip() and (not self._past or self._past[-1] != text):
+            self._past.append(text)
+        self._at = len(self._past)
+
+    def do_older_query(self) -> None:
+        """Bring back the query before."""
+        self._recall(-1)
+
+    def do_newer_query(self) -> None:
+        """Bring back the query after."""
+        self._recall(+1)
+
+    def _recall(self, step: int) -> None:
+        at = self._at + step
+        if not 0 <= at < len(self._past):
+            self.say("warn", "There is no other query in this direction.")
+            return
+        if self._at == len(self._past) and self._editor.text.strip() not in {"", self._past[-1]}:
+            self._past.append(self._editor.text)
+        self._at = at
+        self._editor.text = self._past[at]
+        self._editor.move_cursor(self._editor.document.end)

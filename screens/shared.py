@@ -1,0 +1,23 @@
+"""What the screens share: the lake, the clock, and how times are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from screens.backend import Backend
+from screens.text import age, moment
+
+
+@dataclass
+class Shared:
+    """The same object for every screen of a dashboard."""
+
+    backend: Backend
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    absolute_times: bool = False
+
+    def when(self, time: datetime) -> str:
+        """A time as lists show it: an age, or a date after `T`."""
+        return moment(time) if self.absolute_times else age(time, self.now())

@@ -1,0 +1,159 @@
+"""The one-line bars at the edges of every screen, lighter than the stock header and footer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widget import Widget
+
+from screens.commands import Command
+from screens.text import cut_end, cut_middle, safe, width
+
+SIGNS = {"good": "✔", "warn": "▲", "bad": "✖", "busy": "…"}
+_COLOURS = {
+    "good": "$text-success", "warn": "$text-warning", "bad": "$text-error", "busy": "$text-muted",
+}  # fmt: skip
+_TABS = (("1", "datasets", "datasets"), ("2", "SQL", "query"))
+
+
+class TopLine(Widget):
+    """Where one is, and where one can go by number."""
+
+    DEFAULT_CSS = "TopLine { height: 1; dock: top; background: $boost; }"
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+        self._crumbs: tuple[str, ...] = ()
+        self._trouble = False
+
+    def lead(self, *crumbs: str) -> None:
+        """Show the way to this screen."""
+        self._crumbs = crumbs
+        self.refresh()
+
+    def trouble(self, there_is: bool) -> None:
+        """Show whether the lake answers."""
+        if there_is != self._trouble:
+            self._trouble = there_is
+            self.refresh()
+
+    def render(self) -> Content:
+        """Crumbs at the left, places at the right."""
+        here = "query" if self._place == "query" else "datasets"
+        sign = ("▲ no answer", "$text-error bold") if self._trouble else ("● live", "$text-success")
+        right = Content.assemble(
+            *((f"[{k} {t}] " if p == here else f" {k} {t}  ", "bold" if p == here else "dim")
+              for k, t, p in _TABS),
+            sign, " ",
+        )  # fmt: skip
+        room = max(0, self.size.width - right.cell_length - 2)
+        crumbs = cut_middle(" › ".join(safe(c) for c in self._crumbs), room)
+        gap = " " * max(1, self.size.width - right.cell_length - width(crumbs) - 1)
+        return Content.assemble(" ", (crumbs, "$text-primary bold"), gap, right)
+
+
+class TabLine(Widget):
+    """The tabs of a screen, and a few facts at the right."""
+
+    DEFAULT_CSS = "TabLine { height: 1; }"
+
+    def __init__(self, tabs: Sequence[str]) -> None:
+        super().__init__()
+        self.tabs = tuple(tabs)
+        self._chosen = self.tabs[0]
+        self._facts = ""
+
+    def show(self, chosen: str, facts: str) -> None:
+        """Show which tab is chosen, and the facts."""
+        self._chosen, self._facts = chosen, facts
+        self.refresh()
+
+    def render(self) -> Content:
+        """The tabs, the chosen one in brackets, so that it shows without colour too."""
+        tabs = Content.assemble(
+            *((f" [{t}] ", "$accent bold") if t == self._chosen else (f"  {t}  ", "dim")
+              for t in self.tabs)
+        )  # fmt: skip
+        facts = cut_end(safe(self._facts), max(0, self.size.width - tabs.cell_length - 2))
+        gap = " " * max(1, self.size.width - tabs.cell_length - width(facts) - 1)
+        return Content.assemble(tabs, gap, (facts, "$text-muted"))
+
+
+class StatusLine(Widget):
+    """The shell line that does the same; or for some seconds, what has just happened."""
+
+    DEFAULT_CSS = "StatusLine { height: auto; max-height: 4; min-height: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line = ""
+        self._news: tuple[str, str] | None = None
+        self._said = 0
+
+    def same_as(self, line: str) -> None:
+        """Show a shell line."""
+        if line != self._line:
+            self._line = line
+            self.refresh()
+
+    def say(self, look: str, sentence: str, seconds: float = 8.0) -> None:
+        """Show a sentence for a while; `look` is one of good, warn, bad, busy."""
+        self._news = look, sentence
+        self._said += 1
+        said = self._said
+        self.set_timer(seconds, lambda: self.hush(said))
+        self.refresh(layout=True)
+
+    def hush(self, said: int | None = None) -> None:
+        """Show the shell line again, unless something newer was said."""
+        if self._news is not None and said in {None, self._said}:
+            self._news = None
+            self.refresh(layout=True)
+
+    @property
+    def text(self) -> str:
+        """What the line says."""
+        return self._news[1] if self._news else self._line
+
+    def render(self) -> Content:
+        """A sign and a sentence, or the shell line."""
+        if self._news is not None:
+            look, sentence = self._news
+            return Content.assemble(
+                (f"{SIGNS[look]} ", f"{_COLOURS[look]} bold"), (safe(sentence), _COLOURS[look])
+            )
+        line = cut_end(safe(self._line), max(0, self.size.width - 9))
+        return Content.assemble(("same as: ", "dim"), (line, "$text-secondary"))
+
+
+class HintLine(Widget):
+    """The keys that are of use now, the most useful first, as many as fit."""
+
+    DEFAULT_CSS = "HintLine { height: 1; background: $boost; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hints: tuple[tuple[str, str], ...] = ()
+
+    def offer(self, commands: Sequence[Command]) -> None:
+        """Show these commands; those of one name share their place."""
+        keys: dict[str, list[str]] = {}
+        for command in commands:
+            keys.setdefault(command.name, []).append(command.key)
+        hints = tuple((" ".join(found), name) for name, found in keys.items())
+        if hints != self._hints:
+            self._hints = hints
+            self.refresh()
+
+    def render(self) -> Content:
+        """Key and name, key and name."""
+        room = self.size.width - 1
+        parts: list[tuple[str, str]] = [(" ", "")]
+        for keys, name in self._hints:
+            room -= width(keys) + width(name) + 3
+            if room < 0:
+                break
+            parts += [(keys, "$accent bold"), (f" {name}  ", "")]
+        return Content.assemble(*parts)
