@@ -77,7 +77,7 @@ def commit_load(
         outcome = _commit(load, target, effect, published)
     except OutcomeUnknown:
         raise
-    except BaseException:
+    except Exception:
         load.handles.warehouse.delete([file.path for _, file in published])
         raise
     files = [file for _, file in published]

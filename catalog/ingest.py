@@ -27,11 +27,10 @@ from catalog.names import DatasetName, ident
 from catalog.partition import PartitionField
 from catalog.schema import Evolution, Schema, SchemaPolicy, new_schema, plan_evolution
 from catalog.seen import Seen
-from catalog.sources import SourceFile
+from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field
 
 if TYPE_CHECKING:
-    from catalog.engine.csvfiles import TextOptions
     from catalog.engine.loading import Rejects, SourceSet
 
 MODES = ("append", "overwrite", "merge")
@@ -55,7 +54,7 @@ class IngestRequest:
     schema: SchemaPolicy = SchemaPolicy.REFUSE
     if_seen: str = "skip"
     format: str | None = None
-    text: Any = None  # catalog.engine.csvfiles.TextOptions
+    text: TextOptions = field(default_factory=TextOptions)
     branch: str = "main"
     write_key: str | None = None  # a key of the caller's own: the same key never loads twice
 
@@ -170,13 +169,12 @@ def _attempt(
         wanted = {f.name: f.type for f in dataset.schema.fields} if dataset else {}
         if request.select:
             wanted = {}
-        text = request.text or _default_text()
         work = _Work(handles, con, scratch, seen if files else None)
         if request.frame is not None:
             con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)
         files, bad_json = _sound_json(request, files, scratch)
-        opened = loading.SourceSet(con, files, text, scratch, wanted)
+        opened = loading.SourceSet(con, files, request.text, scratch, wanted)
         plan = _decide(con, request, name, dataset, opened)
         return _load(work, plan, opened, bad_json)
     finally:
@@ -192,14 +190,8 @@ def _manner(request: IngestRequest) -> dict[str, Any]:
         "select": request.select,
         "branch": request.branch,
         "format": request.format,
-        "text": [text.delimiter, text.header, text.encoding, text.nulls] if text else None,
+        "text": [text.delimiter, text.header, text.encoding, text.nulls],
     }
-
-
-def _default_text() -> TextOptions:
-    from catalog.engine.csvfiles import TextOptions
-
-    return TextOptions()
 
 
 def _existing(handles: Handles, name: DatasetName) -> Dataset | None:

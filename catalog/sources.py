@@ -54,6 +54,16 @@ class SourceFile:
     size: int  # bytes as they lie on disk
 
 
+@dataclass(frozen=True, slots=True)
+class TextOptions:
+    """What a person says about text files; None lets the file tell."""
+
+    delimiter: str | None = None
+    header: bool | None = None
+    encoding: str = "utf-8"
+    nulls: tuple[str, ...] = ()  # texts that mean NULL, besides the empty one
+
+
 def collect(texts: Sequence[str], scratch: Path, form: str | None = None) -> list[SourceFile]:
     """The files that some source texts mean, in a fixed order.
 

@@ -84,7 +84,7 @@ def publish(
             path = f"{write.location}/data/{write.id}-{number:05d}.parquet"
             checksum = handles.warehouse.publish(Path(file.path), path)
             published.append((file, DataFile(path, file.rows, file.bytes, checksum)))
-    except BaseException:
+    except Exception:
         handles.warehouse.delete([made.path for _, made in published])
         raise
     return published
@@ -137,11 +137,18 @@ def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome
     from catalog.metadata.locks import commit_lock
 
     for attempt in range(TRIES):
-        with commit_lock(handles.database, handles.state / "locks", dataset_id):
-            dataset, state = _newest(handles, dataset_id)
-            change, rows = plan(state, dataset)
-            target = _Target(dataset_id, dataset.name, dataset)
-            outcome = _try(handles, target, state, change, rows)
+        try:
+            with commit_lock(handles.database, handles.state / "locks", dataset_id):
+                dataset, state = _newest(handles, dataset_id)
+                change, rows = plan(state, dataset)
+                target = _Target(dataset_id, dataset.name, dataset)
+                outcome = _try(handles, target, state, change, rows)
+        except OutcomeUnknown:
+            raise
+        except StoreUnreachable:  # a server that is being restarted comes back; a file does not
+            if not handles.database.is_postgres or attempt == TRIES - 1:
+                raise
+            outcome = None
         if outcome is not None:
             return outcome
         _pause(attempt)
@@ -196,9 +203,9 @@ def _try(
     outcome = Outcome(after, version)
     try:
         done = _swap(handles, target, _commit_record(target.before, outcome, rows, staged))
-    except StoreUnreachable as error:
+    except OutcomeUnknown as error:
         done = _settle(handles, target.name, staged, error)
-    except BaseException:
+    except Exception:  # surely not done; an interrupt, which may come at any point, leaves litter
         staged.created.forget()
         raise
     if not done:

@@ -6,7 +6,7 @@
     trips = lake.dataset("nyc.trips")
     trips.append(frame, message="January")      # a new version
     trips.at("v1").to_pandas()                  # an old one
-    lakectl.connect().sql("FROM nyc.trips AT (VERSION => 1)")
+    lakectl.connect().sql("FROM lake_at('nyc.trips', 1)")
 
 Names are resolved at first use, so that importing the package costs nothing.
 """
@@ -37,20 +37,20 @@ _DOORS = {
 __all__ = ["__version__", *_DOORS]
 
 if TYPE_CHECKING:
-    from catalog.errors import (
-        Conflict,
-        InvalidInput,
-        InvalidName,
-        LakeError,
-        NotAllowed,
-        NotFound,
-        OperationFailed,
-        SchemaConflict,
-        StoreUnreachable,
-    )
-    from lakectl.lake import DatasetHandle, Lake, connect
-    from lakectl.lake import init_lake as init
-    from lakectl.lake import open_lake as open  # noqa: A004 - lakectl.open is the public name
+    from catalog.errors import Conflict as Conflict
+    from catalog.errors import InvalidInput as InvalidInput
+    from catalog.errors import InvalidName as InvalidName
+    from catalog.errors import LakeError as LakeError
+    from catalog.errors import NotAllowed as NotAllowed
+    from catalog.errors import NotFound as NotFound
+    from catalog.errors import OperationFailed as OperationFailed
+    from catalog.errors import SchemaConflict as SchemaConflict
+    from catalog.errors import StoreUnreachable as StoreUnreachable
+    from lakectl.lake import DatasetHandle as DatasetHandle
+    from lakectl.lake import Lake as Lake
+    from lakectl.lake import connect as connect
+    from lakectl.lake import init_lake as init  # noqa: F401 - see __all__
+    from lakectl.lake import open_lake as open  # noqa: A004, F401 - the public name
 
 
 def __getattr__(name: str) -> Any:

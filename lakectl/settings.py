@@ -98,9 +98,12 @@ def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
         )
     for key in ("warehouse", "database"):
         if not isinstance(values.get(key), str):
-            raise InvalidInput(f"{where} needs {key} = \"…\".")
+            raise InvalidInput(f'{where} needs {key} = "…".')
     database = os.environ.get("LAKECTL_DATABASE") or str(values["database"])
-    readonly = bool(values.get("readonly")) or os.environ.get("LAKECTL_READONLY", "") not in {"", "0"}
+    readonly = bool(values.get("readonly")) or os.environ.get("LAKECTL_READONLY", "") not in {
+        "",
+        "0",
+    }
     warehouse = absolute_warehouse(root, str(values["warehouse"]))
     return Settings(root, name, warehouse, absolute_database(root, database), readonly)
 

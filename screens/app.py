@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CRASHED = 70
 _POLL_SECONDS = 1.5
+_WARM_UP_AFTER = 0.4  # the list of datasets comes first
 
 
 class LakeApp(App[int]):
@@ -38,7 +39,7 @@ class LakeApp(App[int]):
         poll: seconds between two looks at whether the lake has changed; 0 for never.
     """
 
-    CSS_PATH = "lakectl.tcss"
+    CSS_PATH = os.path.join(os.path.dirname(__file__), "lakectl.tcss")
     TITLE = "lakectl"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (140, "-broad")]
@@ -66,10 +67,13 @@ class LakeApp(App[int]):
         return [self._scrub, *super().get_line_filters()]
 
     def on_ready(self) -> None:
-        """After the first paint: load what later screens need, and watch the lake."""
-        threading.Thread(target=self._warm_up, daemon=True, name="lakectl-warm-up").start()
+        """After the first paint: watch the lake, and load what later screens need."""
+        self.set_timer(_WARM_UP_AFTER, self._start_warm_up)
         if self._poll:
             self.set_interval(self._poll, self._look)
+
+    def _start_warm_up(self) -> None:
+        threading.Thread(target=self._warm_up, daemon=True, name="lakectl-warm-up").start()
 
     def _warm_up(self) -> None:
         import screens.dataset
@@ -126,18 +130,27 @@ class LakeApp(App[int]):
         await self._to_list()
         await self.push_screen(self._dataset_screen(event.name))
 
-    async def on_go_to_datasets(self) -> None:
-        """Go to the list."""
-        await self._to_list()
-
     async def _to_list(self) -> None:
         if self.current_mode != "lake":
             await self.switch_mode("lake")
         while len(self.screen_stack) > 1:
             await self.pop_screen()
 
-    async def on_go_up(self) -> None:
-        """Go to the screen above."""
+    async def on_go(self, event: messages.Go) -> None:
+        """Go up, out, or to what needs no telling what."""
+        match event.to:
+            case "up":
+                await self._go_up()
+            case "datasets":
+                await self._to_list()
+            case "palette":
+                self._open_palette()
+            case "help":
+                self._open_help()
+            case "out":
+                self._leave()
+
+    async def _go_up(self) -> None:
         if self.current_mode == "query":
             await self.switch_mode("lake")
         elif len(self.screen_stack) > 1:
@@ -149,15 +162,13 @@ class LakeApp(App[int]):
         if event.text and self._query is not None:
             self._query.put(event.text)
 
-    def on_open_help(self) -> None:
-        """Open the keys of this screen."""
+    def _open_help(self) -> None:
         from screens.help import HelpScreen
 
         if isinstance(self.screen, LakeScreen):
             self.push_screen(HelpScreen(self.screen.context()))
 
-    def on_open_palette(self) -> None:
-        """Open the palette for this screen."""
+    def _open_palette(self) -> None:
         from screens.palette import Choice, PaletteScreen
 
         screen = self.screen
@@ -186,8 +197,7 @@ class LakeApp(App[int]):
 
         self.push_screen(TagScreen(event), lambda tag: event.then(tag) if tag else None)
 
-    def on_quit(self) -> None:
-        """Leave at once; a running query is told to end."""
+    def _leave(self) -> None:
         if self._query is not None:
             threading.Thread(target=self.backend.cancel_sql, daemon=True).start()
         self.exit(0)

@@ -7,16 +7,17 @@ Whatever goes wrong on purpose is a `catalog.errors.LakeError`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from catalog.model import (
-    Dataset,
-    DatasetDiff,
-    DatasetSummary,
-    QueryResult,
-    SchemaRevision,
-    Version,
-)
+if TYPE_CHECKING:
+    from catalog.model import (
+        Dataset,
+        DatasetDiff,
+        DatasetSummary,
+        QueryResult,
+        SchemaRevision,
+        Version,
+    )
 
 
 class Backend(Protocol):

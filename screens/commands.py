@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the keys would act on at this moment. A screen tells it, the registry judges by it."""
 
     place: str = "datasets"
@@ -29,8 +28,7 @@ class Context:
 Check = Callable[[Context], str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One action: where it works, by which key, and the shell line that does the same."""
 
     id: str

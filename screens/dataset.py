@@ -329,4 +329,4 @@ class DatasetScreen(LakeScreen):
             self.query_one(VersionsPane).mark(None)
             self._show_version()
         else:
-            self.post_message(messages.GoUp())
+            self.post_message(messages.Go("up"))

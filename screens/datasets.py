@@ -92,7 +92,7 @@ class DatasetsScreen(LakeScreen):
         """Read the list again; what is shown stays until the new one is there."""
 
         def read() -> tuple[list[Entry], list[Entry]]:
-            entries = [Entry.of(s) for s in self.backend.summaries()]
+            entries = [Entry(summary) for summary in self.backend.summaries()]
             return entries, ordered(entries, self._sort)
 
         self.ask("summaries", read, self._take, self._failed)
@@ -170,7 +170,7 @@ class DatasetsScreen(LakeScreen):
 
     def _cells(self, line: Line) -> Sequence[Cell]:
         if isinstance(line, Group):
-            name = f"{'▾' if line.open else '▸'} {line.namespace}  ({count(line.count)})"
+            name = f"{'▾' if line.open else '▸'} {line.namespace}  ({count(line.members)})"
             rest = (Cell(""), Cell(""), Cell(""), Cell(""))
             return (Cell(name, "accent"), Cell(short_count(line.rows), "dim"),
                     Cell(size(line.bytes), "dim"), *rest)  # fmt: skip

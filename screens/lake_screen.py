@@ -153,7 +153,7 @@ class LakeScreen(Screen[None]):
 
     def do_datasets(self) -> None:
         """Go to the list."""
-        self.post_message(messages.GoToDatasets())
+        self.post_message(messages.Go("datasets"))
 
     def do_sql(self) -> None:
         """Go to the SQL screen."""
@@ -161,11 +161,11 @@ class LakeScreen(Screen[None]):
 
     def do_palette(self) -> None:
         """Open the palette."""
-        self.post_message(messages.OpenPalette())
+        self.post_message(messages.Go("palette"))
 
     def do_help(self) -> None:
         """Open the help."""
-        self.post_message(messages.OpenHelp())
+        self.post_message(messages.Go("help"))
 
     def do_absolute(self) -> None:
         """Show times in the other way."""
@@ -173,7 +173,7 @@ class LakeScreen(Screen[None]):
 
     def do_quit(self) -> None:
         """Leave the dashboard."""
-        self.post_message(messages.Quit())
+        self.post_message(messages.Go("out"))
 
 
 async def _answer(

@@ -4,48 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from catalog.model import DatasetSummary
 
 Test = Callable[["Entry"], bool]
 
 
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """A dataset with the texts that filters look at, made once and not at every key."""
+    """A dataset with the text that filters look at, made once and not at every key."""
 
-    summary: DatasetSummary
-    name: str
-    owner: str
-    labels: tuple[str, ...]
-    words: str  # name, owner, labels and description in lower case
+    __slots__ = ("_words", "name", "summary")
 
-    @classmethod
-    def of(cls, summary: DatasetSummary) -> Entry:
-        """The entry of a dataset."""
-        labels = tuple(f"{k}={v}".lower() if v else k.lower() for k, v in summary.labels.items())
-        owner = (summary.owner or "").lower()
-        name = str(summary.name)
-        parts = (name, owner, *labels, (summary.description or "").lower())
-        return cls(summary, name, owner, labels, "\n".join(parts))
+    def __init__(self, summary: DatasetSummary) -> None:
+        self.summary = summary
+        self.name = f"{summary.name.namespace}.{summary.name.name}"
+        self._words: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Name, owner, labels and description in lower case."""
+        if self._words is None:
+            found = self.summary
+            parts = (self.name, found.owner or "", *self.labels, found.description or "")
+            self._words = "\n".join(parts).lower()
+        return self._words
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels as they are shown and typed: `pii`, `tier=gold`."""
+        return [f"{k}={v}" if v else k for k, v in self.summary.labels.items()]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """The line of a namespace in the tree."""
 
     namespace: str
-    count: int
+    members: int
     rows: int
     bytes: int
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """A filter as typed: words that must all be found, `ns:`, `owner:`, `label:`, `!`, `~`."""
 
     text: str = ""
@@ -86,8 +88,8 @@ def _fuzzy(letters: str) -> Test | None:
 
 _BY_KEY: dict[str, Callable[[str], Test]] = {
     "ns": lambda value: lambda e: e.summary.name.namespace.startswith(value),
-    "owner": lambda value: lambda e: value in e.owner,
-    "label": lambda value: lambda e: any(label.startswith(value) for label in e.labels),
+    "owner": lambda value: lambda e: value in (e.summary.owner or "").lower(),
+    "label": lambda value: lambda e: any(label.lower().startswith(value) for label in e.labels),
     "kind": lambda value: lambda e: e.summary.kind.startswith(value),
 }
 
@@ -97,7 +99,7 @@ _SORTS: dict[str, tuple[Callable[[Entry], Any], bool]] = {
     "SIZE": (lambda e: e.summary.bytes, True),
     "VER": (lambda e: e.summary.version, True),
     "AGE": (lambda e: e.summary.updated_at, True),
-    "OWNER": (lambda e: (not e.owner, e.owner), False),
+    "OWNER": (lambda e: (not e.summary.owner, e.summary.owner or ""), False),
 }
 SORTS = tuple(_SORTS)
 

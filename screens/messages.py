@@ -3,75 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from textual.message import Message
 
 
-@dataclass
 class OpenDataset(Message):
     """Show one dataset in detail."""
 
-    name: str
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
 
 
-@dataclass
 class OpenQuery(Message):
     """Go to the SQL screen; a text that is not empty is put into the editor."""
 
-    text: str = ""
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.text = text
 
 
-@dataclass
-class GoUp(Message):
-    """Leave this screen for the one above; leave the dashboard from the top."""
+class Go(Message):
+    """Go somewhere that needs no telling what: one of `Go.PLACES`."""
+
+    PLACES = ("up", "datasets", "palette", "help", "out")
+
+    def __init__(self, to: str) -> None:
+        super().__init__()
+        self.to = to
 
 
-@dataclass
-class GoToDatasets(Message):
-    """Go to the list of datasets."""
-
-
-@dataclass
-class Quit(Message):
-    """Leave the dashboard."""
-
-
-@dataclass
-class OpenPalette(Message):
-    """Open the palette over this screen."""
-
-
-@dataclass
-class OpenHelp(Message):
-    """Open the list of keys over this screen."""
-
-
-@dataclass
 class ToggleTimes(Message):
     """Show ages as dates, or dates as ages, everywhere."""
 
 
-@dataclass
 class LakeChanged(Message):
     """Something in the lake is different: ask again."""
 
 
-@dataclass
 class Confirm(Message):
-    """Ask before something is done; `then` is called when the answer was yes."""
+    """Ask before something is done.
 
-    title: str
-    lines: tuple[str, ...]
-    same_as: str
-    verb: str
-    then: Callable[[], None]
+    Args:
+        title: the question.
+        lines: what would happen.
+        same_as: the shell line that would do the same.
+        verb: what stands on the button.
+        then: called when the answer was yes.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        lines: tuple[str, ...],
+        same_as: str,
+        verb: str,
+        then: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.lines = lines
+        self.same_as = same_as
+        self.verb = verb
+        self.then = then
 
 
-@dataclass
 class AskTag(Message):
     """Ask for the name of a tag; `then` is called with it."""
 
-    dataset: str
-    version: int
-    then: Callable[[str], None]
+    def __init__(self, dataset: str, version: int, then: Callable[[str], None]) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.version = version
+        self.then = then

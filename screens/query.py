@@ -152,7 +152,7 @@ class QueryScreen(LakeScreen):
     def do_cancel(self) -> None:
         """Cancel the running query; else go back."""
         if self._since is None:
-            self.post_message(messages.GoUp())
+            self.post_message(messages.Go("up"))
             return
         self._cancelled = True
         self.ask("cancel", self.backend.cancel_sql, lambda _: None)

@@ -23,7 +23,7 @@ from catalog.engine.session import told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput
 from catalog.names import ident, lit
-from catalog.sources import SourceFile
+from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field, Primitive, Type, decimal_parts, duckdb_of
 
 SAMPLE_ROWS = 20_480
@@ -64,16 +64,6 @@ _GUARDS = {
     "boolean": "lower({x}) IN ('true', 'false')",
     "uuid": "{t} IS NOT NULL",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class TextOptions:
-    """What a person says about text files; None lets the file tell."""
-
-    delimiter: str | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
-    nulls: tuple[str, ...] = ()  # texts that mean NULL, besides the empty one
 
 
 @dataclass(frozen=True, slots=True)

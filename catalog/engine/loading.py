@@ -18,13 +18,13 @@ import duckdb
 
 from catalog import types
 from catalog.engine import csvfiles, csvrecords
-from catalog.engine.csvfiles import CsvFile, TextOptions
+from catalog.engine.csvfiles import CsvFile
 from catalog.engine.session import told, translate
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed
 from catalog.names import ident, lit
 from catalog.schema import Schema, SchemaPolicy, plan_evolution
-from catalog.sources import SourceFile
+from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field, Primitive, Type, duckdb_of
 
 _JSON_OPTIONS = (

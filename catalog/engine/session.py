@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from duckdb.func import PythonUDFType
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalog.errors import InvalidInput, LakeError, OperationFailed, StoreUnreachable
 from catalog.names import lit
@@ -94,6 +94,14 @@ def provide_hashes(con: duckdb.DuckDBPyConnection) -> None:
     ):
         arrow = PythonUDFType.ARROW
         con.create_function(name, over(encode), [kind], "INTEGER", type=arrow)
+
+
+def provide_function(
+    con: duckdb.DuckDBPyConnection, name: str, function: Callable[[str, str | None], str]
+) -> None:
+    """Make a function of two texts, of which the second may be NULL, callable in SQL."""
+    special = FunctionNullHandling.SPECIAL
+    con.create_function(name, function, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling=special)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change
     io = LakeFileIO(warehouse)
     try:
         return _stage(io, base, change)
-    except BaseException:
+    except Exception:
         io.forget()
         raise
 

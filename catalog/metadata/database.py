@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from catalog.errors import StoreUnreachable
+from catalog.errors import OutcomeUnknown, StoreUnreachable
 from catalog.metadata.reader import BUSY_SECONDS, sqlite_path
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
@@ -60,18 +60,42 @@ class Database:
         and then writes would otherwise fail, or double a claim, under a second writer.
 
         Raises:
-            StoreUnreachable: the database does not answer, is locked for over a minute, or full.
+            StoreUnreachable: the database does not answer, is locked for over a minute, or full;
+                nothing was written.
+            OutcomeUnknown: it went silent at the very commit.
         """
         try:
-            with self.engine.begin() as conn:
-                yield conn
+            conn = self.engine.connect()
+            transaction = conn.begin()
         except sa.exc.OperationalError as error:
             raise unreachable(self.url, error) from error
+        try:
+            yield conn
+        except sa.exc.OperationalError as error:
+            _abandon(conn, transaction)
+            raise unreachable(self.url, error) from error
+        except BaseException:
+            _abandon(conn, transaction)
+            raise
+        try:
+            transaction.commit()
+        except Exception as error:
+            raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
+        finally:
+            with suppress(sa.exc.DBAPIError):
+                conn.close()
 
     def close(self) -> None:
         """Let go of every connection."""
         if "engine" in self.__dict__:
             self.engine.dispose()
+
+
+def _abandon(conn: sa.Connection, transaction: sa.RootTransaction) -> None:
+    with suppress(sa.exc.DBAPIError):  # a server that is gone has rolled back by itself
+        transaction.rollback()
+    with suppress(sa.exc.DBAPIError):
+        conn.close()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

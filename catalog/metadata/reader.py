@@ -157,6 +157,15 @@ class Reader:
         """What the lake says of itself: its id, its warehouse, when it was made."""
         return {str(k): str(v) for k, v in self.rows("SELECT key, value FROM lake_info")}
 
+    def change_token(self) -> str:
+        """A text that differs once any dataset has changed, come or gone."""
+        found = self.rows(
+            "SELECT count(*), max(updated_at), max(dropped_at), "
+            "(SELECT coalesce(max(id), 0) FROM journal), "
+            "(SELECT count(*) FROM journal WHERE undone) FROM datasets"
+        )
+        return "-".join(str(value) for value in found[0])
+
     # -- datasets -----------------------------------------------------------------------------
 
     def summaries(self, namespace: str | None = None) -> list[DatasetSummary]:

@@ -27,11 +27,11 @@ def tell(error: BaseException, arguments: list[str]) -> int:
         traceback.print_exception(error)
     code, message, hint, exit_code = _read(error)
     if _wants_json(arguments):
-        body = {"error": {"code": code, "message": message, "hint": hint}}
+        told: dict[str, object] = {"code": code, "message": message, "hint": hint}
         changes = getattr(error, "changes", ())
         if changes:
-            body["error"]["changes"] = list(changes)
-        sys.stderr.write(json.dumps(body, ensure_ascii=False) + "\n")
+            told["changes"] = list(changes)
+        sys.stderr.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
         return exit_code
     if message:
         sys.stderr.write(f"lakectl: {safe(message, limit=4000)}\n")

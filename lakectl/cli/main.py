@@ -24,9 +24,11 @@ class LazyGroup(click.Group):
     """A group whose help needs no command's module."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, its module imported only now."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
@@ -37,6 +39,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the words mean; a near name is suggested otherwise."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"Did you mean {near[0]}?" if near else "See them all with: lakectl --help"
@@ -44,6 +47,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The sections of the help, from the registry alone."""
         for title, entries in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(e.name, e.sentence) for e in entries])
@@ -60,7 +64,9 @@ class LazyGroup(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("--version", is_flag=True, help="Print the version and leave.")
 @click.pass_context
-def cli(ctx: click.Context, lake: str | None, profile: str | None, debug: bool, version: bool) -> None:
+def cli(
+    ctx: click.Context, lake: str | None, profile: str | None, debug: bool, version: bool
+) -> None:
     """Keep a data lake from turning into a swamp: versions, schemas, SQL, no server."""
     ctx.obj = {"lake": lake, "profile": profile, "debug": debug}
     if version:

@@ -20,7 +20,7 @@ def output_option(function: F) -> F:
     return click.option(
         "-o",
         "--output",
-        "form",
+        "output_form",
         type=click.Choice(FORMATS),
         default=lambda: os.environ.get("LAKECTL_OUTPUT"),
         help="How to print; a table on a terminal, TSV in a pipe.",

@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from screens.text import cut_middle, safe, width
+from screens.text import cell, cut_middle, plural, safe, size, width
+
+if TYPE_CHECKING:
+    from catalog.model import IngestReport
 
 _MAX_CELL = 60
 
@@ -21,6 +24,16 @@ _MAX_CELL = 60
 def note(sentence: str) -> None:
     """Tell a person something, on stderr: it is not data."""
     sys.stderr.write(safe(sentence, limit=4000) + "\n")
+
+
+def say(sentence: str) -> None:
+    """The one sentence that a command has to say, on stdout."""
+    sys.stdout.write(safe(sentence, limit=4000) + "\n")
+
+
+def blank_line() -> None:
+    """Set two tables apart."""
+    sys.stdout.write("\n")
 
 
 def plain(value: Any) -> Any:
@@ -71,21 +84,18 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
 
 
-def shown(value: Any) -> str:
-    """A value as one cell of a table."""
-    if value is None:
-        return "·"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}" if abs(value) >= 1e15 else str(value)
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    if isinstance(value, bytes):
-        return value[:40].hex()
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(plain(value), ensure_ascii=False)
-    return str(value)
+def narrate_load(report: IngestReport) -> None:
+    """What a load did, as a line on stdout."""
+    if report.skipped:
+        line = f"{report.dataset} v{report.version} unchanged"
+    else:
+        added = plural(report.rows_added, "row")
+        line = f"{report.dataset} v{report.version}  +{added}, {plural(report.rows, 'row')} now"
+        files = plural(report.files, "file")
+        line += f"  ({files}, {size(report.bytes)}, {report.seconds:.1f} s)"
+        if report.quarantined:
+            line += f"  {plural(report.quarantined, 'row')} quarantined"
+    sys.stdout.write(line + "\n")
 
 
 def print_rows(
@@ -120,7 +130,7 @@ def print_rows(
             sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
     else:
         cells = [
-            [safe(human(c, v) if human else shown(v)) for c, v in zip(columns, row, strict=True)]
+            [safe(human(c, v) if human else cell(v)) for c, v in zip(columns, row, strict=True)]
             for row in listed
         ]
         numeric = [_is_numeric(listed, i) for i in range(len(columns))]

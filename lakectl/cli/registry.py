@@ -39,7 +39,9 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("branch", "lakectl.cli.change:branch", "Open a second line of versions."),
         Entry("annotate", "lakectl.cli.change:annotate", "Say who owns it and what it means."),
         Entry("rename", "lakectl.cli.change:rename", "Give a dataset another name."),
-        Entry("drop", "lakectl.cli.change:drop", "Take a dataset off the list; undrop brings it back."),
+        Entry(
+            "drop", "lakectl.cli.change:drop", "Take a dataset off the list; undrop brings it back."
+        ),
         Entry("undrop", "lakectl.cli.change:undrop", "Bring a dropped dataset back."),
         Entry("export", "lakectl.cli.read:export", "Write a version to a file."),
     ),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from screens.text import cut_end, cut_middle, safe, width
 
@@ -13,8 +12,7 @@ _MOST = 40
 Cut = Literal["end", "middle"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column of a grid. Where room is short, those of the lowest `rank` go first."""
 
     title: str
@@ -26,12 +24,11 @@ class Column:
     kind: str = ""  # the type under the title
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
+class Laid(NamedTuple):
     """A column with its place on the line, in columns of the terminal."""
 
     column: Column
-    index: int
+    at: int  # which of the columns it is
     start: int
     width: int
 

@@ -7,7 +7,7 @@ when they come into view. Ten thousand rows cost what thirty do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -28,8 +28,7 @@ _GUTTER = 2
 LOOKS = ("dim", "name", "good", "warn", "bad", "accent", "hit", "head", "cursor", "cell", "mark")
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """What stands in place of rows: why there are none and what to do about it."""
 
     title: str
@@ -245,7 +244,7 @@ class Grid(ScrollView, can_focus=True):
         prefix = Segment(f"{sign}{star}{number}", style + self._look("dim") if number else style)
         if row is None:
             row = [Cell("…", "dim")] * len(self.columns)
-        listed = [row[laid.index] for laid in self._laid]
+        listed = [row[laid.at] for laid in self._laid]
         return self._line(prefix, listed, width, style, here and self._cells)
 
     def _line(
@@ -323,7 +322,7 @@ class Grid(ScrollView, can_focus=True):
         row = self.rows.row(self.cursor) if self.cursor < len(self.rows) else None
         if row is None or self.column >= len(self._laid):
             return None
-        return row[self._laid[self.column].index].text
+        return row[self._laid[self.column].at].text
 
     @property
     def _page(self) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from catalog.errors import LakeError
 from screens.off_loop import Lane
@@ -20,8 +19,7 @@ PAGE = 200
 _PAGES_KEPT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """What one cell shows. The text may be raw: the grid makes it safe."""
 
     text: str

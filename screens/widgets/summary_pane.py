@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from textual.content import Content
 
@@ -15,8 +15,7 @@ from screens.text import count, exact, plural, short_count, signed, size, sparkl
 from screens.widgets.facts import Facts, Line, wrapped
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(NamedTuple):
     """What is read of a dataset when the cursor stays on it."""
 
     name: str

@@ -1,0 +1,77 @@
+"""A plain DuckDB connection in which every dataset is there by name.
+
+Views are made without binding, over a function that says at query time which files a dataset has:
+so ten thousand names cost nothing until one is used, and a query sees the newest version.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from catalog import query
+from catalog.handles import Handles
+from catalog.names import ident, lit
+
+_RESOLVER = "lakectl_select"
+_MEMO_SECONDS = 0.5
+
+
+def connect(handles: Handles) -> Any:
+    """The connection; its catalogue is called `lake` and is the one in use.
+
+    `lake_at(name, version)` gives the rows of any version.
+    """
+    from catalog.engine.session import connect as open_session
+    from catalog.engine.session import provide_function
+
+    con = open_session()
+    con.execute("RESET temp_directory")
+    resolver = _Resolver(handles, con)
+    # A self-join binds twice; it must not mix two versions, so answers are kept for a moment.
+    provide_function(con, _RESOLVER, resolver.select)
+    con.execute("ATTACH ':memory:' AS lake")
+    con.execute("USE lake")
+    con.execute(
+        "CREATE MACRO lake_at(name, version) AS TABLE "
+        f"FROM query({_RESOLVER}(name, version::VARCHAR))"
+    )
+    made: set[str] = set()
+    for summary in handles.reader.summaries():
+        name = summary.name
+        if name.namespace not in made:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS {ident(name.namespace)}")
+            made.add(name.namespace)
+        source = f"FROM query({_RESOLVER}({lit(str(name))}, NULL))"
+        view = f"{ident(name.namespace)}.{ident(name.name)}"
+        con.execute(f"CREATE VIEW {view} WITH (DEFER_BINDING) AS {source}")
+    return con
+
+
+class _Resolver:
+    def __init__(self, handles: Handles, con: Any) -> None:
+        self._handles = handles
+        self._con = con
+        self._memo: dict[tuple[str, str | None], tuple[float, str]] = {}
+        self._lock = threading.Lock()
+
+    def select(self, name: str, version: str | None) -> str:
+        """The SELECT over the files of a version, as DuckDB's `query()` takes it."""
+        from catalog.engine import remote
+        from catalog.engine.views import select_version
+
+        key = (name, version)
+        with self._lock:
+            held = self._memo.get(key)
+            if held and time.monotonic() - held[0] < _MEMO_SECONDS:
+                return held[1]
+            dataset, found = query.dataset_at(self._handles, name, version)
+            schema = query.schema_of(self._handles, dataset, found)
+            snapshot = found.snapshot_id if found else None
+            files = self._handles.reader.files(dataset, snapshot)
+            paths = [self._handles.warehouse.contain(f.path) for f in files]
+            prefix = remote.attach(self._con, self._handles.warehouse, paths)
+            text = select_version(schema, files, prefix)
+            self._memo[key] = (time.monotonic(), text)
+            return text

@@ -1,0 +1,135 @@
+"""What differs between two versions: schema by field id, files, and rows by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog import query, reading, schema
+from catalog.errors import InvalidInput
+from catalog.handles import Handles
+from catalog.model import DatasetDiff, QueryResult, RowDiff
+from catalog.names import ident
+
+SAMPLE_ROWS = 20
+
+
+def diff(
+    handles: Handles,
+    name: str,
+    before: str | int,
+    after: str | int | None,
+    key: tuple[str, ...] = (),
+    samples: int = SAMPLE_ROWS,
+) -> DatasetDiff:
+    """Compare two versions of a dataset.
+
+    Files that both versions hold are not read: their rows cannot differ.
+
+    Args:
+        handles: the lake.
+        name: the dataset.
+        before: a version.
+        after: another one; None for the current one.
+        key: the columns that tell rows apart; the key of its last merge by default. Without any,
+            rows are compared whole, and a change counts as one removed and one added.
+        samples: how many differing rows to return.
+
+    Raises:
+        NotFound: there is no such dataset or version.
+        InvalidInput: a key column is not in both versions.
+    """
+    from catalog.engine.views import select_version
+
+    dataset, old = query.dataset_at(handles, name, before)
+    _, new = query.dataset_at(handles, name, after)
+    old_schema = query.schema_of(handles, dataset, old)
+    new_schema = query.schema_of(handles, dataset, new)
+    key = key or dataset.key_columns
+    for column in key:
+        if old_schema.find(column) is None or new_schema.find(column) is None:
+            raise InvalidInput(f"The key column {column!r} is not in both versions.")
+    old_files = handles.reader.files(dataset, old.snapshot_id if old else None)
+    new_files = handles.reader.files(dataset, new.snapshot_id if new else None)
+    # Rows of the earlier version are read in the later one's columns: fields are the same by id.
+    held = {f.path for f in old_files}, {f.path for f in new_files}
+    gone = [f for f in old_files if f.path not in held[1]]
+    come = [f for f in new_files if f.path not in held[0]]
+    common = [f for f in new_schema.fields if f.id in {o.id for o in old_schema.fields}]
+    shape = schema.Schema(tuple(common))
+    with reading.opened(handles, [*gone, *come]) as (con, prefix):
+        left, right = (select_version(shape, files, prefix) for files in (gone, come))
+        rows = _compare(con, left, right, [f.name for f in common], key, samples)
+    return DatasetDiff(
+        before=old.version if old else 0,
+        after=new.version if new else 0,
+        schema=tuple(schema.diff(old_schema, new_schema)),
+        files_added=len(come),
+        files_removed=len(gone),
+        rows=rows,
+    )
+
+
+def _compare(
+    con: Any, left: str, right: str, columns: list[str], key: tuple[str, ...], samples: int
+) -> RowDiff:
+    con.execute(f"CREATE TEMP VIEW lhs AS {left}")
+    con.execute(f"CREATE TEMP VIEW rhs AS {right}")
+    return _by_key(con, columns, key, samples) if key else _whole(con, columns, samples)
+
+
+def _by_key(con: Any, columns: list[str], key: tuple[str, ...], samples: int) -> RowDiff:
+    from catalog.engine import rows
+
+    on = " AND ".join(f"lhs.{ident(k)} IS NOT DISTINCT FROM rhs.{ident(k)}" for k in key)
+    rest = [c for c in columns if c not in key]
+    changed = " OR ".join(f"lhs.{ident(c)} IS DISTINCT FROM rhs.{ident(c)}" for c in rest)
+    kind = (
+        "CASE WHEN lhs.__in IS NULL THEN 'added' WHEN rhs.__in IS NULL THEN 'removed' "
+        f"WHEN {changed or 'false'} THEN 'changed' END"
+    )
+    keys = ", ".join(f"coalesce(rhs.{ident(k)}, lhs.{ident(k)}) AS {ident(k)}" for k in key)
+    values = "".join(
+        f", CASE WHEN lhs.__in IS NOT NULL AND rhs.__in IS NOT NULL AND lhs.{ident(c)} IS DISTINCT "
+        f"FROM rhs.{ident(c)} THEN concat(coalesce(lhs.{ident(c)}::VARCHAR, 'NULL'), ' -> ', "
+        f"coalesce(rhs.{ident(c)}::VARCHAR, 'NULL')) "
+        f"ELSE coalesce(rhs.{ident(c)}, lhs.{ident(c)})::VARCHAR END AS {ident(c)}"
+        for c in rest
+    )
+    joined = (
+        f"SELECT {kind} AS change, {keys}{values} FROM (SELECT *, true AS __in FROM lhs) lhs "
+        f"FULL JOIN (SELECT *, true AS __in FROM rhs) rhs ON {on}"
+    )
+    counts = dict(
+        con.execute(
+            f"SELECT change, count(*) FROM ({joined}) WHERE change IS NOT NULL GROUP BY change"
+        ).fetchall()
+    )
+    order = ", ".join(ident(k) for k in key)
+    shown = f"SELECT * FROM ({joined}) WHERE change IS NOT NULL ORDER BY {order} LIMIT {samples}"
+    sample = rows.fetch(con, shown) if counts and samples else None
+    return RowDiff(
+        counts.get("added", 0), counts.get("removed", 0), counts.get("changed", 0), key, sample
+    )
+
+
+def _whole(con: Any, columns: list[str], samples: int) -> RowDiff:
+    """Rows as a multiset: what one side has more often than the other."""
+    from catalog.engine import rows
+
+    listed = ", ".join(ident(c) for c in columns)
+
+    def more(one: str, other: str) -> str:
+        return f"SELECT {listed} FROM {one} EXCEPT ALL SELECT {listed} FROM {other}"
+
+    def number(select: str) -> int:
+        return int(con.execute(f"SELECT count(*) FROM ({select})").fetchone()[0])
+
+    added, removed = number(more("rhs", "lhs")), number(more("lhs", "rhs"))
+    sample: QueryResult | None = None
+    if samples and (added or removed):
+        both = (
+            f"SELECT 'removed' AS change, * FROM ({more('lhs', 'rhs')}) UNION ALL "
+            f"SELECT 'added' AS change, * FROM ({more('rhs', 'lhs')})"
+        )
+        sample = rows.fetch(con, f"{both} LIMIT {samples}")
+    return RowDiff(added, removed, 0, (), sample)

@@ -1,0 +1,94 @@
+"""Rows of any query as JSON, exact and fast: DuckDB writes each row, no type passes through Python.
+
+Fetching Python values bends some in silence: an interval of a month becomes 30 days, a FLOAT 0.1
+becomes 0.1000000015, infinity becomes the year 9999.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from catalog.model import QueryResult
+
+_WRITTEN = "lakectl_row"
+
+
+def run(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
+    """Start a statement that reads; `encoded` then gives its rows.
+
+    Returns:
+        (name, DuckDB type) of each column.
+    """
+    body = _bare(sql)
+    try:
+        columns = [(n, t) for n, t, *_ in con.execute(f"DESCRIBE {body}\n").fetchall()]
+    except duckdb.ParserException:  # EXPLAIN, DESCRIBE, SUMMARIZE, SHOW: they take no wrapper
+        con.execute(sql)
+        return [(str(name), str(kind)) for name, kind, *_ in con.description or ()]
+    shown = ", ".join(_shown(place, kind) for place, (_, kind) in enumerate(columns, 1))
+    con.execute(f"SELECT CAST(json_array({shown}) AS VARCHAR) AS {_WRITTEN} FROM (\n{body}\n)")
+    return columns
+
+
+def encoded(con: duckdb.DuckDBPyConnection, size: int = 2048) -> Iterator[str]:
+    """Each row of the statement that `run` started, as a JSON list."""
+    description = con.description or []
+    written = len(description) == 1 and description[0][0] == _WRITTEN
+    while rows := con.fetchmany(size):
+        for row in rows:
+            yield _finite(row[0]) if written else json.dumps(row, default=str)
+
+
+def decode(line: str) -> tuple[Any, ...]:
+    """One row as Python values; numbers with a fraction as Decimal, so that no digit is lost."""
+    return tuple(json.loads(line, parse_float=Decimal))
+
+
+def fetch(con: duckdb.DuckDBPyConnection, sql: str, limit: int | None = None) -> QueryResult:
+    """All rows of a statement, or the first `limit` and whether there are more."""
+    columns = run(con, sql)
+    rows: list[tuple[Any, ...]] = []
+    for line in encoded(con):
+        if limit is not None and len(rows) == limit:
+            return QueryResult(*_heads(columns), tuple(rows), more=True)
+        rows.append(decode(line))
+    return QueryResult(*_heads(columns), tuple(rows))
+
+
+def _heads(columns: list[tuple[str, str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(name for name, _ in columns), tuple(kind for _, kind in columns)
+
+
+def _bare(sql: str) -> str:
+    """The statement without the semicolons at its end, and without what follows them."""
+    raw = sql.encode()
+    marks = [
+        (start, raw[start : start + 1])
+        for start, kind in duckdb.tokenize(sql)
+        if kind != duckdb.token_type.comment
+    ]
+    while marks and marks[-1][1] == b";":
+        raw = raw[: marks.pop()[0]]
+    return raw.decode()
+
+
+def _shown(place: int, kind: str) -> str:
+    text = f"to_json(CAST(#{place} AS VARCHAR))"
+    if kind == "FLOAT":  # 0.1, not 0.10000000149011612
+        exact = f"CAST(CAST(#{place} AS VARCHAR) AS JSON)"
+        return f"CASE WHEN isfinite(#{place}) THEN {exact} ELSE {text} END"
+    if kind == "DOUBLE":
+        return f"CASE WHEN isfinite(#{place}) THEN to_json(#{place}) ELSE {text} END"
+    return f"to_base64(#{place})" if kind == "BLOB" else f"#{place}"
+
+
+def _finite(text: str) -> str:
+    """Quote the bare NaN and Infinity that DuckDB writes inside lists and structs."""
+    if "NaN" not in text and "Infinity" not in text:
+        return text
+    return json.dumps(json.loads(text, parse_constant=str), ensure_ascii=False)

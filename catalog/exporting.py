@@ -1,0 +1,109 @@
+"""Writing a version to a file or an object, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from catalog import reading
+from catalog.errors import InvalidInput, NotAllowed, StoreUnreachable
+from catalog.handles import Handles
+from catalog.names import lit
+
+_OPTIONS = {
+    "csv": "FORMAT csv, HEADER true",
+    "tsv": "FORMAT csv, HEADER true, DELIMITER '\t'",
+    "json": "FORMAT json, ARRAY true",
+    "jsonl": "FORMAT json",
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+}
+_SUFFIXES = {".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_SUFFIXES |= {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_ARROW = {".arrow", ".feather"}
+
+
+def form_of(target: str) -> str:
+    """The format that a target's name asks for.
+
+    Raises:
+        InvalidInput: the name tells none.
+    """
+    suffixes = [s.lower() for s in Path(target).suffixes if s.lower() != ".gz"]
+    last = suffixes[-1] if suffixes else ""
+    if last in _ARROW:
+        return "arrow"
+    if last not in _SUFFIXES:
+        known = ", ".join([*_SUFFIXES, *sorted(_ARROW)])
+        raise InvalidInput(f"What format {target} shall be is not clear.", f"End it in: {known}.")
+    return _SUFFIXES[last]
+
+
+def export(handles: Handles, name: str, at: str | int | None, target: str, form: str) -> int:
+    """Write a version.
+
+    Args:
+        handles: the lake.
+        name: the dataset.
+        at: the version.
+        target: a path or gs:// URI; `.gz` at its end compresses text.
+        form: csv, tsv, json, jsonl, parquet or arrow.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        NotAllowed: the target lies in the warehouse.
+        StoreUnreachable: it cannot be written.
+    """
+    if target.startswith("gs://"):
+        return _to_object(handles, name, at, target, form)
+    final = Path(target).expanduser()
+    inside = os.path.realpath(final).startswith(handles.warehouse.uri + os.sep)
+    if inside:
+        raise NotAllowed(f"{target} lies in the warehouse; only the lake writes there.")
+    if not final.parent.is_dir():
+        raise InvalidInput(f"There is no folder {final.parent}.")
+    draft = final.with_name(f".{handles.new_id()[:8]}.{final.name}")
+    try:
+        rows = _write(handles, name, at, draft, form)
+        os.replace(draft, final)
+    except OSError as error:
+        raise StoreUnreachable(f"{target} could not be written: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return rows
+
+
+def _write(handles: Handles, name: str, at: str | int | None, path: Path, form: str) -> int:
+    with reading.opened_version(handles, name, at) as (con, select):
+        if form == "arrow":
+            import pyarrow as pa
+
+            rows = 0
+            reader = con.sql(select).to_arrow_reader()
+            with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, reader.schema) as out:
+                for batch in reader:
+                    out.write_batch(batch)
+                    rows += batch.num_rows
+            return rows
+        packed = ", COMPRESSION gzip" if path.name.endswith(".gz") and form != "parquet" else ""
+        statement = f"COPY ({select}) TO {lit(str(path))} ({_OPTIONS[form]}{packed})"
+        row = con.execute(statement).fetchone()
+        return int(row[0]) if row else 0
+
+
+def _to_object(handles: Handles, name: str, at: str | int | None, target: str, form: str) -> int:
+    from catalog.storage import open_gcs
+
+    if target.startswith(handles.warehouse.uri + "/"):
+        raise NotAllowed(f"{target} lies in the warehouse; only the lake writes there.")
+    with tempfile.TemporaryDirectory(prefix="lakectl-") as folder:
+        path = Path(folder) / os.path.basename(target)
+        rows = _write(handles, name, at, path, form)
+        try:
+            open_gcs().put_file(str(path), target)
+        except Exception as error:
+            first = (str(error) or type(error).__name__).splitlines()[0]
+            raise StoreUnreachable(f"{target} could not be written: {first}") from error
+    return rows

@@ -1,0 +1,178 @@
+"""Queries over datasets by name, at any version: only what a statement names is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from catalog import sync, versions
+from catalog.errors import InvalidInput, NotFound
+from catalog.handles import Handles
+from catalog.model import Dataset, Version
+from catalog.names import ident, parse_dataset
+
+if TYPE_CHECKING:
+    from catalog.engine.box import Plan
+    from catalog.engine.rewrite import Reference, Statement
+
+
+def plan(handles: Handles, con: Any, text: str) -> Plan:
+    """Make a statement ready for the box.
+
+    Args:
+        handles: the lake.
+        con: a connection that only parses.
+        text: what a person wrote.
+
+    Raises:
+        InvalidInput: it does not parse, or names a dataset ambiguously.
+        NotAllowed: it does something else than read.
+        NotFound: a dataset or version that it names is not there.
+    """
+    from catalog.engine import rewrite
+    from catalog.engine.box import Plan
+
+    statement = rewrite.parse(con, text)
+    planner = _Planner(handles, con)
+    datasets = _named(handles, statement)
+    spliced: dict[Reference, Sequence[str]] = {}
+    for reference in statement.references:
+        found = _find(reference, datasets)
+        if found is None:
+            continue
+        if reference.at is None:
+            planner.add_current(reference.path, found)
+        else:
+            spliced[reference] = planner.add_past(reference, found)
+    return Plan(rewrite.splice(statement, spliced), tuple(planner.setup), tuple(planner.files))
+
+
+def _named(handles: Handles, statement: Statement) -> list[Dataset]:
+    words = {r.path[-1].lower() for r in statement.references}
+    return [sync.follow(handles, d) for d in handles.reader.named(words)] if words else []
+
+
+def _find(reference: Reference, datasets: list[Dataset]) -> Dataset | None:
+    """The dataset that a reference means; None where it names none of ours.
+
+    Raises:
+        NotFound: it can only mean a dataset, and there is none of that name.
+        InvalidInput: it names none of several alone.
+    """
+    path = [part.lower() for part in reference.path]
+    fitting = [
+        d
+        for d in datasets
+        if d.name.name == path[-1] and (len(path) < 2 or d.name.namespace == path[-2])
+    ]
+    if len(path) == 1 and len(fitting) > 1:
+        listed = ", ".join(sorted(str(d.name) for d in fitting))
+        raise InvalidInput(f"{reference.path[0]!r} could be any of {listed}.", "Name it in full.")
+    if fitting:
+        return fitting[0]
+    if reference.at is not None or (len(path) == 2 and path[0] not in {"main", "pg_catalog"}):
+        shown = ".".join(reference.path)
+        if reference.start >= 0 and path[0] != "information_schema":
+            raise NotFound(f"There is no dataset {shown}.", "See what there is: lakectl ls")
+    return None
+
+
+class _Planner:
+    """Collects the views of one statement and the files behind them."""
+
+    def __init__(self, handles: Handles, con: Any) -> None:
+        from catalog.engine import landlock
+
+        self._handles = handles
+        self._con = con
+        remote = handles.warehouse.is_remote or not landlock.available()
+        self._prefix = "lake://" if remote else ""
+        self._made: set[tuple[str, ...]] = set()
+        self.setup: list[str] = []
+        self.files: list[str] = []
+
+    def add_current(self, path: tuple[str, ...], dataset: Dataset) -> None:
+        """A view of the current version under the name that the statement uses."""
+        name = dataset.name
+        self._view((name.namespace, name.name), dataset, dataset.snapshot_id, None)
+        if len(path) == 1:
+            self._view(("main", path[0]), dataset, dataset.snapshot_id, None)
+
+    def add_past(self, reference: Reference, dataset: Dataset) -> Sequence[str]:
+        """A view of a past version in a catalogue of its own, so that `trips.col` still works."""
+        from catalog.engine import rewrite
+
+        assert reference.at is not None
+        value = rewrite.evaluate(self._con, reference.at)
+        version = versions.resolve(self._handles.reader, dataset, value)
+        number = version.version if version else 0
+        snapshot = version.snapshot_id if version else None
+        home = f"{dataset.name}@{number}"
+        name = (home, dataset.name.namespace, dataset.name.name)
+        if name not in self._made:
+            self.setup.append(f"ATTACH ':memory:' AS {ident(home)}")
+            self._view(name, dataset, snapshot, version)
+        return name
+
+    def _view(
+        self, name: tuple[str, ...], dataset: Dataset, snapshot: int | None, version: Version | None
+    ) -> None:
+        from catalog.engine.views import select_version
+
+        if name in self._made:
+            return
+        self._made.add(name)
+        schema = schema_of(self._handles, dataset, version)
+        files = self._handles.reader.files(dataset, snapshot)
+        select = select_version(schema, files, self._prefix)
+        self.files += [self._prefix + self._handles.warehouse.contain(f.path) for f in files]
+        if name[:-1] != ("main",):
+            schema_name = ".".join(ident(part) for part in name[:-1])
+            self.setup.append(f"CREATE SCHEMA IF NOT EXISTS {schema_name}")
+        full = ".".join(ident(part) for part in name)
+        # Binding would open the files once now and once again for the query.
+        self.setup.append(f"CREATE VIEW {full} WITH (DEFER_BINDING) AS {select}")
+
+
+def schema_of(handles: Handles, dataset: Dataset, version: Version | None) -> Any:
+    """The schema that a version was written with; the current one for the current version."""
+    if version is None or version.schema_id == dataset.schema.schema_id:
+        return dataset.schema
+    for revision in handles.reader.schemas(dataset.id):
+        if revision.schema.schema_id == version.schema_id:
+            return revision.schema
+    return dataset.schema
+
+
+@contextmanager
+def once(handles: Handles, text: str) -> Iterator[tuple[list[tuple[str, str]], Iterator[str]]]:
+    """Run one query in this process, which is locked to its files from then on.
+
+    Yields:
+        The (name, type) of each column, and each row as a JSON list.
+    """
+    from catalog.engine import box, remote, rows
+
+    con = box.parser()
+    ready = plan(handles, con, text)
+    lockable = not any(f.startswith(remote.PREFIX) for f in ready.files)
+    if not lockable:
+        paths = [f.removeprefix(remote.PREFIX) for f in ready.files]
+        if handles.warehouse.is_remote:
+            remote.attach(con, handles.warehouse, paths)
+        else:
+            con.register_filesystem(remote.local_only(paths))
+    handles.close()
+    with box.run_alone(con, ready, can_lock=lockable) as columns:
+        yield columns, rows.encoded(con)
+
+
+def dataset_at(handles: Handles, name: str, at: str | int | None) -> tuple[Dataset, Version | None]:
+    """A dataset and the version of it that is meant.
+
+    Raises:
+        NotFound: there is no such dataset or version.
+    """
+    dataset = sync.follow(handles, handles.reader.dataset(parse_dataset(name)))
+    return dataset, versions.resolve(handles.reader, dataset, at)

@@ -1,0 +1,250 @@
+"""The composition root: settings in, an open lake out. What `import lakectl` gives to people."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.catalog import Catalog
+from catalog.errors import Conflict, InvalidInput
+from catalog.model import Dataset, IngestReport, QueryResult, Version
+from catalog.schema import SchemaPolicy
+from lakectl import settings
+from lakectl.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Lake(Catalog):
+    """An open lake; a context manager.
+
+    Every verb of `catalog.catalog.Catalog` is here, and datasets as objects.
+    """
+
+    def __init__(self, found: Settings) -> None:
+        super().__init__(found.database, found.warehouse, found.state, readonly=found.readonly)
+        self.settings = found
+
+    @property
+    def name(self) -> str:
+        """The name of its folder, with the profile where that is not the default one."""
+        folder = self.settings.root.name
+        return folder if self.settings.profile == "default" else f"{folder}@{self.settings.profile}"
+
+    def dataset(self, name: str) -> DatasetHandle:
+        """A dataset by name; it need not exist before the first append.
+
+        Raises:
+            InvalidName: the name cannot be one.
+        """
+        return DatasetHandle(self, name)
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class DatasetHandle:
+    """A dataset of a lake, at its current version or at a named one.
+
+    Args:
+        lake: the open lake.
+        name: `namespace.name`.
+        at: a version by number, tag, branch, snapshot id or time; None for the current one.
+    """
+
+    def __init__(self, lake: Lake, name: str, at: str | int | None = None) -> None:
+        from catalog.names import parse_dataset
+
+        self.name = str(parse_dataset(name))
+        self._lake = lake
+        self._at = at
+
+    def __repr__(self) -> str:
+        at = "" if self._at is None else f" at {self._at}"
+        return f"<dataset {self.name}{at} of {self._lake.name}>"
+
+    def at(self, version: str | int) -> DatasetHandle:
+        """The same dataset at a version."""
+        return DatasetHandle(self._lake, self.name, version)
+
+    def describe(self) -> Dataset:
+        """Everything known of it now."""
+        return self._lake.describe(self.name)
+
+    def versions(self) -> list[Version]:
+        """Every version ever committed, newest first."""
+        return self._lake.handles.reader.versions(self.describe())
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as an Arrow table."""
+        return self._lake.to_arrow(self.name, self._at)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All rows as a pandas data frame."""
+        return self.to_arrow().to_pandas()
+
+    def preview(self, limit: int = 20) -> QueryResult:
+        """The first rows."""
+        return self._lake.preview(self.name, self._at, limit)
+
+    def append(self, frame: Any, message: str | None = None, **options: Any) -> IngestReport:
+        """Add the rows of a data frame, Arrow table or reader as a new version."""
+        return self._load(frame, "append", message, options)
+
+    def overwrite(self, frame: Any, message: str | None = None, **options: Any) -> IngestReport:
+        """Make the rows of a frame the new version; the old ones stay in the version before."""
+        return self._load(frame, "overwrite", message, options)
+
+    def merge(
+        self, frame: Any, key: Sequence[str], message: str | None = None, **options: Any
+    ) -> IngestReport:
+        """Replace the rows whose key is there, add the others."""
+        return self._load(frame, "merge", message, {**options, "key": tuple(key)})
+
+    def _load(
+        self, frame: Any, mode: str, message: str | None, options: dict[str, Any]
+    ) -> IngestReport:
+        from catalog.ingest import IngestRequest
+
+        if self._at is not None:
+            raise InvalidInput(f"{self.name} at {self._at} is a past version; it cannot change.")
+        if "schema" in options:
+            options["schema"] = SchemaPolicy(options["schema"])
+        if "partition_by" in options:
+            options["partition_by"] = tuple(options["partition_by"])
+        request = IngestRequest(
+            into=self.name, frame=as_arrow(frame), mode=mode, message=message, **options
+        )
+        return self._lake.ingest(request)
+
+
+def as_arrow(frame: Any) -> Any:
+    """A pandas frame, Arrow table, batch, reader or anything that speaks Arrow's C interface.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table | pa.RecordBatchReader):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if type(frame).__module__.startswith("pandas"):
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pa.RecordBatchReader.from_stream(frame)
+    kind = type(frame).__name__
+    raise InvalidInput(f"A {kind} cannot be loaded.", "Give a data frame or an Arrow table.")
+
+
+def open_lake(lake: str | Path | None = None, *, profile: str | None = None) -> Lake:
+    """Open the lake in a folder; without one, from LAKECTL_LAKE or upwards from here.
+
+    Raises:
+        NotFound: there is no lake.
+        StoreUnreachable: its metadata store does not answer.
+    """
+    return Lake(settings.load(str(lake) if lake is not None else None, profile))
+
+
+def init_lake(
+    folder: str | Path = ".",
+    *,
+    warehouse: str = "warehouse",
+    database: str = "sqlite:///.lakectl/lake.db",
+) -> tuple[Settings, list[str]]:
+    """Make a lake in a folder.
+
+    Several may do so at once: one makes it, the others find it made.
+
+    Args:
+        folder: where; it is made if need be.
+        warehouse: a folder (counted from the lake's) or gs://bucket/prefix.
+        database: sqlite:///path (counted likewise) or postgresql://….
+
+    Returns:
+        The settings and what a person should know.
+
+    Raises:
+        Conflict: there is a lake already.
+        StoreUnreachable: the store or the warehouse cannot be made.
+    """
+    from catalog.metadata import database as store
+
+    root = Path(folder).expanduser().resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    url = settings.absolute_database(root, database)
+    place = settings.absolute_warehouse(root, warehouse)
+    with _making(root):
+        if (root / settings.FILE).exists():
+            raise Conflict(
+                f"There is a lake in {root} already.", f"Look at it: lakectl -h; cd {root}"
+            )
+        _prepare_warehouse(place)
+        store.create(url)
+        notes = settings.write(root, warehouse, database)
+    return settings.load(str(root)), notes
+
+
+@contextmanager
+def _making(root: Path) -> Iterator[None]:
+    state = root / ".lakectl"
+    state.mkdir(mode=0o700, exist_ok=True)
+    with (state / "init.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare_warehouse(uri: str) -> None:
+    from catalog.storage import open_warehouse
+
+    warehouse = open_warehouse(uri)
+    if not warehouse.is_remote:
+        Path(uri).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    probe = f"{warehouse.uri}/.lakectl-probe-{Path(uri).name}-{id(warehouse)}"
+    warehouse.write(probe, b"lakectl")
+    warehouse.delete([probe])
+
+
+def migrate(lake: str | None = None, profile: str | None = None) -> None:
+    """Bring the metadata store of a lake up to this program."""
+    from catalog.metadata import database as store
+
+    store.create(settings.load(lake, profile).database)
+
+
+def connect(lake: str | Path | None = None, *, profile: str | None = None) -> Any:
+    """A DuckDB connection in which every dataset of a lake is there by name.
+
+    Past versions: `FROM lake_at('nyc.trips', 3)`. It is your own connection in your own process:
+    unlike `lakectl sql` it may read and write whatever you may.
+    """
+    from catalog import connecting
+
+    opened = open_lake(lake, profile=profile)
+    return connecting.connect(opened.handles)
+
+
+def labels_of(texts: Iterable[str]) -> dict[str, str]:
+    """Labels from `key=value` texts; `key=` takes one away.
+
+    Raises:
+        InvalidInput: a text without `=`.
+    """
+    found = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign or not key:
+            raise InvalidInput(f"{text!r} is no label.", "Write it as key=value.")
+        found[key] = value
+    return found
