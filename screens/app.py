@@ -15,9 +15,9 @@ from textual.filter import LineFilter
 from catalog.errors import LakeError
 from screens import messages
 from screens.backend import Backend
-from screens.datasets import DatasetsScreen
+from screens.datasets import HEAD, DatasetsScreen
 from screens.lake_screen import LakeScreen
-from screens.off_loop import Lane
+from screens.off_loop import Lane, in_thread
 from screens.scrub import Scrub
 from screens.shared import Shared
 
@@ -57,7 +57,7 @@ class LakeApp(App[int]):
         self._scrub = Scrub()
         self._query: QueryScreen | None = None
         self.crash: BaseException | None = None
-        self.add_mode("lake", lambda: DatasetsScreen(self.shared))
+        self.add_mode("lake", self._datasets_screen)
         self.add_mode("query", self._query_screen)
         if self.no_color or os.environ.get("LAKECTL_THEME") == "ansi":
             self.theme = "ansi-dark"
@@ -113,6 +113,12 @@ class LakeApp(App[int]):
         """Show times in the other way on every screen."""
         self.shared.absolute_times = not self.shared.absolute_times
         self._each_screen(lambda screen: screen.times_changed())
+
+    def _datasets_screen(self) -> DatasetsScreen:
+        screen = DatasetsScreen(self.shared)
+        # Textual would set it after a first layout without it, and lay everything out twice.
+        name = next(n for least, n in reversed(self.HORIZONTAL_BREAKPOINTS) if self.size[0] >= least)
+        return screen.add_class(name)
 
     def _query_screen(self) -> QueryScreen:
         from screens.query import QueryScreen
@@ -219,7 +225,8 @@ class LakeApp(App[int]):
 
 def run(backend: Backend) -> int:
     """Open the dashboard and return the exit code of the program when it is left."""
-    app = LakeApp(backend)
+    head = in_thread(lambda: backend.summaries(HEAD))
+    app = LakeApp(backend, Shared(backend, head=head))
     crash: BaseException | None = None
     try:
         app.run()

@@ -26,8 +26,12 @@ class Backend(Protocol):
     def lake_name(self) -> str:
         """What to call this lake in the title; costs nothing."""
 
-    def summaries(self) -> list[DatasetSummary]:
-        """Every dataset with the state of its current version, read from the metadata store."""
+    def summaries(self, limit: int | None = None) -> list[DatasetSummary]:
+        """The datasets by name with the state of their current versions.
+
+        Args:
+            limit: only so many, the first by name: what is painted before the rest is read.
+        """
 
     def change_token(self) -> str:
         """A text that differs from the last one when anything in the lake has changed; cheap."""

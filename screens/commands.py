@@ -6,7 +6,6 @@ that the others do not.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -68,6 +67,8 @@ def shown_key(key: str) -> str:
 
 def fill(template: str, context: Context) -> str:
     """A shell line with the names of the context in it, quoted for a shell."""
+    import shlex  # the first paint does not wait for it
+
     version = context.version if context.version is not None else context.current
     compared = sorted(v for v in (context.marked, version) if v is not None)
     return template.format(

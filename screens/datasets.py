@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
 
 from catalog.errors import LakeError
-from catalog.model import DatasetSummary
 from screens import messages
 from screens.commands import Context
 from screens.keys import bindings
@@ -23,7 +23,11 @@ from screens.widgets.line_edit import LineEdit
 from screens.widgets.rows import Cell, Listed
 from screens.widgets.summary_pane import Details, SummaryPane
 
+if TYPE_CHECKING:
+    from catalog.model import DatasetSummary
+
 Line = Entry | Group
+HEAD = 200  # more than any screen shows at once
 _LOADING = Notice("Reading the list of datasets …")
 _EMPTY = Notice(
     "This lake is empty.",
@@ -63,7 +67,21 @@ class DatasetsScreen(LakeScreen):
         self._grid.tell(_LOADING)
         self._grid.focus(scroll_visible=False)
         self.query_one("#filter").display = False
+        head = self.shared.head
+        if head is not None and head.done() and head.exception() is None:
+            self._show_head(head.result())
         self.lake_changed()
+
+    def _show_head(self, summaries: Sequence[DatasetSummary]) -> None:
+        """Paint the first datasets at once; all of them come a moment later."""
+        if summaries:
+            self._entries = self._ordered = [Entry(s) for s in summaries]
+            self._measure()
+            self._list()
+
+    def _measure(self) -> None:
+        longest = max((width(e.name) for e in self._entries), default=0)
+        self._name_width = max(24, min(48, longest))
 
     @property
     def _grid(self) -> Grid:
@@ -100,7 +118,7 @@ class DatasetsScreen(LakeScreen):
     def _take(self, found: tuple[list[Entry], list[Entry]]) -> None:
         self._entries, self._ordered = found
         self._loaded = True
-        self._name_width = max((width(e.name) for e in self._entries), default=12)
+        self._measure()
         self.trouble(False)
         self._list()
 
@@ -148,7 +166,8 @@ class DatasetsScreen(LakeScreen):
     def _title(self) -> None:
         total, shown = len(self._entries), len(self._shown)
         some = f" · {count(shown)} shown" if shown != total else ""
-        self._grid.border_title = Content(f"Datasets {count(total)}{some}")
+        told = f"{count(total)}{some}" if self._loaded else "…"
+        self._grid.border_title = Content(f"Datasets {told}")
         order = f"{'tree · ' if self._tree else ''}sort {self._sort}"
         self._grid.border_subtitle = Content(order)
 
@@ -156,10 +175,10 @@ class DatasetsScreen(LakeScreen):
         def head(title: str) -> str:
             return f"{title}{'▾' if title == self._sort else ''}"
 
-        wide = min(48, max(self._name_width + (2 if self._tree else 0), 12))
+        wide = self._name_width + (2 if self._tree else 0)
         age = 16 if self.shared.absolute_times else 5
         return (
-            Column(head("NAME"), wide, least=min(wide, 20), cut="middle", rank=9),
+            Column(head("NAME"), wide, least=20, cut="middle", rank=9),
             Column(head("ROWS"), 6, right=True, rank=8),
             Column(head("SIZE"), 7, right=True, rank=6),
             Column(head("VER"), 5, right=True, rank=5),

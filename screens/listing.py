@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from catalog.model import DatasetSummary
+
+if TYPE_CHECKING:
+    from catalog.model import DatasetSummary
 
 Test = Callable[["Entry"], bool]
 

@@ -8,13 +8,30 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
+def in_thread(question: Callable[[], T]) -> Future[T]:
+    """The answer to come of a blocking question, which a thread of its own asks at once."""
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            found = question()
+        except BaseException as error:  # noqa: BLE001  # handed to whoever asked, not swallowed
+            answer.set_exception(error)
+        else:
+            answer.set_result(found)
+
+    threading.Thread(target=work, daemon=True, name="lakectl-question").start()
+    return answer
+
+
 class Lane:
-    """One question at a time; of those that wait for their turn, the caller keeps the newest.
+    """One question at a time.
 
     A caller that is cancelled no longer listens, but its question goes on in its thread and holds
     the lane until it is answered: a person who moves fast does not pile up threads.
@@ -26,11 +43,7 @@ class Lane:
     async def ask(self, question: Callable[[], T]) -> T:
         """The answer to a blocking question, or the error that it raised."""
         await self._free.acquire()
-        try:
-            answer = _in_thread(question)
-        except BaseException:
-            self._free.release()
-            raise
+        answer = asyncio.wrap_future(in_thread(question))
         answer.add_done_callback(self._settled)
         return await asyncio.shield(answer)
 
@@ -38,27 +51,3 @@ class Lane:
         self._free.release()
         if not answer.cancelled():
             answer.exception()  # an answer that nobody waits for any more is not an error
-
-
-def _in_thread(question: Callable[[], T]) -> asyncio.Future[T]:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def tell(settle: Callable[[], None]) -> None:
-        try:
-            loop.call_soon_threadsafe(settle)
-        except RuntimeError:
-            if not loop.is_closed():  # a closed loop only means that the dashboard is gone
-                raise
-
-    def work() -> None:
-        try:
-            found = question()
-        except BaseException as error:  # noqa: BLE001  # handed to the caller, not swallowed
-            problem = error
-            tell(lambda: answer.set_exception(problem))
-        else:
-            tell(lambda: answer.set_result(found))
-
-    threading.Thread(target=work, daemon=True, name="lakectl-question").start()
-    return answer

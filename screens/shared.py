@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from screens.backend import Backend
 from screens.text import age, moment
+
+if TYPE_CHECKING:
+    from catalog.model import DatasetSummary
 
 
 @dataclass
@@ -17,6 +22,7 @@ class Shared:
     backend: Backend
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     absolute_times: bool = False
+    head: Future[list[DatasetSummary]] | None = None  # the first datasets, asked for early
 
     def when(self, time: datetime) -> str:
         """A time as lists show it: an age, or a date after `T`."""

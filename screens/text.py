@@ -6,7 +6,6 @@ use it too, and they must start fast.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -203,4 +202,6 @@ def cell(value: object) -> str:
 
 
 def _as_json(value: object) -> str:
+    import json  # seldom needed, and the first paint waits for every import
+
     return json.dumps(value, ensure_ascii=False, default=cell)

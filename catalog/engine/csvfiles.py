@@ -264,34 +264,30 @@ def propose(
     Raises:
         duckdb.Error: a row of the sample is broken.
     """
-    asked = []
-    for name in file.names:
-        kinds = [k for k in (wanted.get(name),) if k is not None and is_castable(k)]
-        kinds += [Primitive(k) for k in _PROPOSED]
-        asked.append(kinds)
     exprs = []
-    for name, kinds in zip(file.names, asked, strict=True):
+    for name in file.names:
         column = ident(name)
-        tests = [
-            "true"
-            if k == Primitive("string")
-            else f"coalesce(bool_and({guard(k, column, _cast(column, k))}), true)"
-            for k in kinds
-        ]
-        exprs.append(f"[count({column}) > 0, {', '.join(tests)}]")
+        tests = [f"bool_and({_fits(Primitive(k), column)})" for k in _PROPOSED]
+        own = wanted.get(name)
+        # Where the dataset has a type, half of the values decide: the others are bad rows.
+        good = _fits(own, column) if own is not None and is_castable(own) else "false"
+        share = f"count(*) FILTER ({column} IS NOT NULL AND {good}) * 2 >= count({column})"
+        exprs.append(f"[count({column}) > 0, {share}, {', '.join(tests)}]")
     sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
     row = con.execute(f"SELECT {', '.join(exprs)} FROM ({sample})").fetchone()
     assert row is not None
     fields = []
-    for name, kinds, found in zip(file.names, asked, row, strict=True):
-        fitting = [k for k, fits in zip(kinds, found[1:], strict=True) if fits]
-        kind: Type = Primitive("string")
-        if found[0] and fitting:
-            kind = fitting[0]
-        elif not found[0] and name in wanted:
+    for name, (has_values, as_wanted, *fits) in zip(file.names, row, strict=True):
+        fitting = [k for k, fit in zip(_PROPOSED, fits, strict=True) if fit]
+        kind: Type = Primitive(fitting[0]) if has_values and fitting else Primitive("string")
+        if name in wanted and (as_wanted or not has_values):
             kind = wanted[name]
         fields.append(Field(0, name, kind))
     return tuple(fields)
+
+
+def _fits(kind: Type, column: str) -> str:
+    return "true" if kind == Primitive("string") else guard(kind, column, _cast(column, kind))
 
 
 def _cast(column: str, kind: Type) -> str:

@@ -323,6 +323,6 @@ def rejects_select(rejects: Rejects) -> str:
     listed = ", ".join(lit(str(path)) for path in rejects.files)
     return (
         'SELECT now() AS loaded_at, file, line, "column", reason, raw FROM read_ndjson('
-        f"[{listed}], columns={{file: 'VARCHAR', line: 'BIGINT', column: 'VARCHAR', "
+        f"[{listed}], columns={{file: 'VARCHAR', line: 'BIGINT', 'column': 'VARCHAR', "
         "reason: 'VARCHAR', raw: 'VARCHAR'})"
     )

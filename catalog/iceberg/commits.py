@@ -148,6 +148,9 @@ def _schema_updates(metadata: TableMetadata, change: Change) -> list[TableUpdate
     new = iceberg_schema(change.schema)
     if new.as_struct() == metadata.schema().as_struct():
         return []
+    for known in metadata.schemas:  # after a rollback an old schema is the current one again
+        if known.as_struct() == new.as_struct():
+            return [SetCurrentSchemaUpdate(schema_id=known.schema_id)]
     highest = max(s.schema_id for s in metadata.schemas)
     new = new.model_copy(update={"schema_id": highest + 1})
     return [AddSchemaUpdate(schema_=new), SetCurrentSchemaUpdate(schema_id=-1)]

@@ -166,6 +166,8 @@ def _print_arrow(columns: Sequence[str], rows: list[tuple[Any, ...]], form: str)
 def _raw(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        return ",".join(value)
     simple = plain(value)
     return simple if isinstance(simple, str) else json.dumps(simple, ensure_ascii=False)
 

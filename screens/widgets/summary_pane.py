@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content
 
-from catalog.model import DatasetSummary, SchemaRevision, Version
-from catalog.schema import diff
-from catalog.types import text_of
 from screens.shared import Shared
 from screens.text import count, exact, plural, short_count, signed, size, sparkline
 from screens.widgets.facts import Facts, Line, wrapped
+
+if TYPE_CHECKING:
+    from catalog.model import DatasetSummary, SchemaRevision, Version
 
 
 class Details(NamedTuple):
@@ -96,6 +96,9 @@ class SummaryPane(Facts):
 
 
 def _columns(details: Details) -> list[Line]:
+    from catalog.schema import diff  # the first paint does not wait for it
+    from catalog.types import text_of
+
     if not details.schemas:
         return []
     last = details.schemas[-1]
