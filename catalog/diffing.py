@@ -122,7 +122,7 @@ def _whole(con: Any, columns: list[str], samples: int) -> RowDiff:
         return f"SELECT {listed} FROM {one} EXCEPT ALL SELECT {listed} FROM {other}"
 
     def number(select: str) -> int:
-        return int(con.execute(f"SELECT count(*) FROM ({select})").fetchone()[0])
+        return int(con.execute(f"SELECT count(*) FROM ({select})").fetchall()[0][0])
 
     added, removed = number(more("rhs", "lhs")), number(more("lhs", "rhs"))
     sample: QueryResult | None = None

@@ -89,8 +89,7 @@ def _write(handles: Handles, name: str, at: str | int | None, path: Path, form: 
             return rows
         packed = ", COMPRESSION gzip" if path.name.endswith(".gz") and form != "parquet" else ""
         statement = f"COPY ({select}) TO {lit(str(path))} ({_OPTIONS[form]}{packed})"
-        row = con.execute(statement).fetchone()
-        return int(row[0]) if row else 0
+        return int(con.execute(statement).fetchall()[0][0])
 
 
 def _to_object(handles: Handles, name: str, at: str | int | None, target: str, form: str) -> int:

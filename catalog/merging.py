@@ -41,7 +41,7 @@ def merge(load: Load, target: Intent, staged: list[WrittenFile]) -> Merged:
     """
     from catalog.engine import remote
     from catalog.engine.copying import copy_to_parquet
-    from catalog.engine.session import told
+    from catalog.engine.session import only_row, told
     from catalog.engine.views import select_version
 
     assert load.dataset is not None
@@ -56,12 +56,11 @@ def merge(load: Load, target: Intent, staged: list[WrittenFile]) -> Merged:
     with told("Merging"):
         for file in files:
             old = select_version(load.schema, [file], prefix)
-            row = con.execute(
-                f"SELECT count(*) FROM ({old}) SEMI JOIN ({source}) USING ({keys})"
-            ).fetchone()
-            if row[0]:
+            matches = f"SELECT count(*) FROM ({old}) SEMI JOIN ({source}) USING ({keys})"
+            (matching,) = only_row(con, matches)
+            if matching:
                 touched.append(file)
-                updated += int(row[0])
+                updated += int(matching)
     columns = ", ".join(ident(f.name) for f in load.schema.fields)
     result = f"SELECT {columns} FROM ({source})"
     if touched:
@@ -82,16 +81,14 @@ def check_key(con: Any, key: Sequence[str], staged: list[WrittenFile]) -> None:
     """
     if not staged:
         return
-    from catalog.engine.session import told
+    from catalog.engine.session import only_row, told
 
     source, keys = _scan(staged), ", ".join(ident(k) for k in key)
     nulls = " OR ".join(f"{ident(k)} IS NULL" for k in key)
     with told("Checking the key"):
-        missing = con.execute(f"SELECT count(*) FROM ({source}) WHERE {nulls}").fetchone()[0]
-        twice = con.execute(
-            f"SELECT count(*) FROM (SELECT {keys} FROM ({source}) GROUP BY {keys} "
-            "HAVING count(*) > 1)"
-        ).fetchone()[0]
+        (missing,) = only_row(con, f"SELECT count(*) FROM ({source}) WHERE {nulls}")
+        groups = f"SELECT {keys} FROM ({source}) GROUP BY {keys} HAVING count(*) > 1"
+        (twice,) = only_row(con, f"SELECT count(*) FROM ({groups})")
     named = ", ".join(key)
     if missing:
         raise InvalidInput(

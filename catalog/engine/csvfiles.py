@@ -15,11 +15,11 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import duckdb
 
-from catalog.engine.session import told
+from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput
 from catalog.names import ident, lit
@@ -274,8 +274,7 @@ def propose(
         share = f"count(*) FILTER ({column} IS NOT NULL AND {good}) * 2 >= count({column})"
         exprs.append(f"[count({column}) > 0, {share}, {', '.join(tests)}]")
     sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
-    row = con.execute(f"SELECT {', '.join(exprs)} FROM ({sample})").fetchone()
-    assert row is not None
+    row = only_row(con, f"SELECT {', '.join(exprs)} FROM ({sample})")
     fields = []
     for name, (has_values, as_wanted, *fits) in zip(file.names, row, strict=True):
         fitting = [k for k, fit in zip(_PROPOSED, fits, strict=True) if fit]
@@ -336,10 +335,10 @@ def reset_counter(con: duckdb.DuckDBPyConnection) -> None:
 def bad_rows(con: duckdb.DuckDBPyConnection) -> int:
     """How many rows the counting select has left out since `reset_counter`."""
     try:
-        found = con.execute(f"SELECT currval('{BAD_COUNTER}')").fetchone()
+        (counted,) = only_row(con, f"SELECT currval('{BAD_COUNTER}')")
     except duckdb.Error:  # currval before the first nextval
         return 0
-    return int(found[0]) if found else 0
+    return int(counted)
 
 
 def widest(
@@ -359,7 +358,7 @@ def widest(
             f"SELECT {column} FROM {raw_scan(f)}" for f in files if field.name in f.names
         )
         with told("Reading the source"):
-            row: Any = con.execute(f"SELECT bool_and({test}) FROM ({scans})").fetchone()
-        if row and row[0]:
+            (fits,) = only_row(con, f"SELECT bool_and({test}) FROM ({scans})")
+        if fits:
             return candidate
     return None

@@ -26,7 +26,7 @@ from catalog.engine.csvfiles import (
     raw_scan,
     typed_select,
 )
-from catalog.engine.session import told
+from catalog.engine.session import only_row, told
 from catalog.errors import OperationFailed
 from catalog.names import ident, lit
 from catalog.types import Field, Primitive, duckdb_of, text_of
@@ -84,8 +84,7 @@ def sort_rows(
     found.select = typed_select(fields, scan, counting=False)
     uncast = _write_rejects(con, file, _uncast(con, file, fields, scan), found)
     with told(f"Reading {file.source.label}"):
-        row = con.execute(f"SELECT count(*) FROM ({found.select})").fetchone()
-    loaded = int(row[0]) if row else 0
+        (loaded,) = only_row(con, f"SELECT count(*) FROM ({found.select})")
     if sound != loaded + uncast or found.rows_in != loaded + found.rejected_rows:
         raise OperationFailed(
             f"The rows of {file.source.label} do not add up: {found.rows_in} in, {loaded} good, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.engine import remote
-from catalog.engine.session import connect, told
+from catalog.engine.session import connect, only_row, told
 from catalog.engine.views import exact_path
 from catalog.names import lit
 from catalog.storage import Warehouse
@@ -15,9 +15,8 @@ def has_field_ids(warehouse: Warehouse, path: str) -> bool:
     try:
         prefix = remote.attach(con, warehouse, [path])
         with told(f"Reading the footer of {path}"):
-            found = con.execute(
-                f"SELECT count(field_id) FROM parquet_schema({lit(prefix + exact_path(path))})"
-            ).fetchone()
+            footer = f"parquet_schema({lit(prefix + exact_path(path))})"
+            (ids,) = only_row(con, f"SELECT count(field_id) FROM {footer}")
     finally:
         con.close()
-    return bool(found and found[0])
+    return bool(ids)

@@ -19,7 +19,7 @@ import duckdb
 from catalog import types
 from catalog.engine import csvfiles, csvrecords
 from catalog.engine.csvfiles import CsvFile
-from catalog.engine.session import told, translate
+from catalog.engine.session import only_row, told, translate
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed
 from catalog.names import ident, lit
@@ -74,6 +74,7 @@ class SourceSet:
         self._con = con
         self._scratch = scratch
         self._numbers = count()
+        csvfiles.reset_counter(con)  # a counting select does not even bind without it
         self._parts = [self._open(file, options, wanted) for file in files]
 
     def _open(self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]) -> _Part:
@@ -208,10 +209,9 @@ class SourceSet:
             if column.name not in file.names:
                 continue
             with told(f"Reading {file.source.label}"):
-                row = self._con.execute(
-                    f"SELECT bool_and({test}) FROM {csvfiles.raw_scan(file)}"
-                ).fetchone()
-            if not (row and row[0]):
+                query = f"SELECT bool_and({test}) FROM {csvfiles.raw_scan(file)}"
+                (passes,) = only_row(self._con, query)
+            if passes is False:
                 return False
         return True
 

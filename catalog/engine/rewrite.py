@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from catalog.engine.session import told
+from catalog.engine.session import only_row, told
 from catalog.errors import InvalidInput, NotAllowed
 from catalog.names import ident
 
@@ -118,16 +118,16 @@ def evaluate(con: duckdb.DuckDBPyConnection, at: At) -> str:
             raise InvalidInput(f"AT ({at.unit} => …) takes a value, not {at.text!r}.")
     kind = "TIMESTAMPTZ" if at.unit == "TIMESTAMP" else "VARCHAR"
     with told(f"AT ({at.unit} => {at.text})"):
-        row = con.execute(f"SELECT CAST(CAST(({at.text}) AS {kind}) AS VARCHAR)").fetchone()
-    if row is None or row[0] is None:
+        (value,) = only_row(con, f"SELECT CAST(CAST(({at.text}) AS {kind}) AS VARCHAR)")
+    if value is None:
         raise InvalidInput(f"AT ({at.unit} => …) is NULL.")
-    return str(row[0])
+    return str(value)
 
 
 def _tree(con: duckdb.DuckDBPyConnection, sql: str) -> _Node:
     with told("The query"):
-        row = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    tree: _Node = json.loads(row[0]) if row else {"error": True}
+        found = con.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchall()
+    tree: _Node = json.loads(found[0][0])
     if tree["error"]:
         raise InvalidInput(f"The query cannot be read: {tree.get('error_message', 'no reason')}.")
     return tree

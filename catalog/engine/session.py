@@ -104,6 +104,15 @@ def provide_function(
     con.create_function(name, function, ["VARCHAR", "VARCHAR"], "VARCHAR", null_handling=special)
 
 
+def only_row(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
+    """The one row of a statement, read to its end.
+
+    `fetchone` would leave the result open, and an open result blocks the connection in 2.0.
+    """
+    found: tuple[Any, ...] = con.execute(statement).fetchall()[0]
+    return found
+
+
 @contextmanager
 def told(doing: str) -> Iterator[None]:
     """Turn DuckDB's errors inside the block into sentences of the lake.

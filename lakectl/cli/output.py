@@ -31,6 +31,14 @@ def say(sentence: str) -> None:
     sys.stdout.write(safe(sentence, limit=4000) + "\n")
 
 
+def heading(why: str, command: str) -> None:
+    """A step of a story: what is to be seen, and the command that shows it."""
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    bold, plain_again = ("\x1b[1;36m", "\x1b[0m") if colours else ("", "")
+    sys.stdout.write(f"\n{safe(why)}\n{bold}{safe(command)}{plain_again}\n")
+    sys.stdout.flush()
+
+
 def blank_line() -> None:
     """Set two tables apart."""
     sys.stdout.write("\n")

@@ -35,7 +35,24 @@ def stats(ctx: click.Context, name: str, version: str | None, output_form: str |
     """Profile the columns of dataset NAME: nulls, distinct values, range, quartiles."""
     lake = open_lake(ctx)
     found = lake.stats(name, version)
-    output.print_rows(found.columns, found.rows, output_form)
+    output.print_rows(found.columns, found.rows, output_form, _short)
+
+
+def _short(column: str, value: Any) -> str:
+    """A statistic as a person reads it: five digits are enough for a mean."""
+    from decimal import Decimal
+
+    from screens.text import cell, count
+
+    if column in {"rows", "nulls", "distinct_about"}:
+        return count(int(value))
+    text = str(value)
+    if column in {"mean", "std", "q25", "median", "q75", "min", "max"} and "." in text:
+        try:
+            return f"{Decimal(text):.5g}" if len(text) > 9 else text
+        except ArithmeticError:
+            return text[:19]  # a time, without its fractions
+    return cell(value)
 
 
 @click.command()
