@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog import merging, writing
-from catalog.errors import InvalidInput, OutcomeUnknown
+from catalog.errors import Conflict, InvalidInput, OutcomeUnknown
 from catalog.handles import Handles
-from catalog.model import DataFile, Dataset, IngestReport, WrittenFile
+from catalog.model import DataFile, Dataset, IngestReport, Version, WrittenFile
 from catalog.names import DatasetName
 from catalog.partition import PartitionField
 from catalog.schema import Schema
@@ -66,9 +66,6 @@ def commit_load(
         Stale: the dataset has changed; the files must be staged again.
         Conflict, StoreUnreachable: see `writing`.
     """
-    landed = load.handles.reader.landed(load.write_key)
-    if landed is not None and load.dataset is not None:
-        return _report(load, load.dataset, [], 0, ("This write has landed before.",))
     effect = _effect(load, target, written)
     if not effect.written and not effect.replaced:
         return _nothing(load, notes)
@@ -81,7 +78,40 @@ def commit_load(
         load.handles.warehouse.delete([file.path for _, file in published])
         raise
     files = [file for _, file in published]
-    return _report(load, outcome.dataset, files, effect.rows_added, notes)
+    return _report(load, outcome.dataset, files, effect.rows_added, notes, outcome.version)
+
+
+def landed(
+    handles: Handles, key: str, dataset: Dataset | None, name: DatasetName
+) -> IngestReport | None:
+    """The report of a write whose key is in the ledger already, or None.
+
+    Raises:
+        Conflict: the key was used for another dataset.
+    """
+    found = handles.reader.landed(key)
+    if found is None:
+        return None
+    if dataset is None or found[0] != dataset.id:
+        raise Conflict(f"The write key {key!r} was used for another dataset than {name}.")
+    summary = dataset.summary
+    return IngestReport(
+        dataset=str(name),
+        version=summary.version,
+        rows_added=0,
+        rows=summary.rows,
+        quarantined=0,
+        files=0,
+        bytes=0,
+        seconds=0.0,
+        skipped=True,
+        notes=(f"This write landed before, as v{found[1]}; nothing was done.",),
+    )
+
+
+def head_of(dataset: Dataset, branch: str) -> int | None:
+    """The snapshot that a branch of a dataset points to."""
+    return dataset.snapshot_id if branch == "main" else dataset.branches.get(branch)
 
 
 def _effect(load: Load, target: writing.Intent, written: list[WrittenFile]) -> _Effect:
@@ -99,9 +129,10 @@ def _effect(load: Load, target: writing.Intent, written: list[WrittenFile]) -> _
         merging.check_key(load.con, load.key_columns, written)
         return _Effect(merging.repartition(load, target, written), rows_added=rows)
     if load.mode == "overwrite" and load.dataset is not None:
-        old = load.handles.reader.files(load.dataset, load.dataset.snapshot_id)
-        gone = load.dataset.summary.rows
-        return _Effect(written, tuple(old), rows, gone, load.dataset.snapshot_id)
+        head = head_of(load.dataset, load.branch)
+        old = load.handles.reader.files(load.dataset, head)
+        gone = sum(f.rows for f in old if not f.deletes)
+        return _Effect(written, tuple(old), rows, gone, head)
     return _Effect(written, rows_added=rows)
 
 
@@ -116,13 +147,18 @@ def _nothing(load: Load, notes: tuple[str, ...]) -> IngestReport:
 
 
 def _report(
-    load: Load, after: Dataset, files: list[DataFile], rows_added: int, notes: tuple[str, ...]
+    load: Load,
+    after: Dataset,
+    files: list[DataFile],
+    rows_added: int,
+    notes: tuple[str, ...],
+    version: Version | None = None,
 ) -> IngestReport:
     return IngestReport(
         dataset=str(load.name),
-        version=after.summary.version,
+        version=version.version if version else after.summary.version,
         rows_added=rows_added,
-        rows=after.summary.rows,
+        rows=version.rows if version else after.summary.rows,
         quarantined=load.quarantined,
         files=len(files),
         bytes=sum(f.bytes for f in files),
@@ -189,7 +225,7 @@ def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
         planned.schema.schema_id,
         planned.partitioning,
     )
-    if not same or (effect.base is not None and now.snapshot_id != effect.base):
+    if not same or (effect.base is not None and head_of(now, load.branch) != effect.base):
         raise Stale
     moved = now.metadata_location != planned.metadata_location
     if moved and load.skip_seen and load.seen is not None and load.seen.earlier(now):

@@ -7,6 +7,7 @@ that fails later leaves the lake as it was.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import names, partition, sources, sync, types, writing
+from catalog import committing, merging, names, partition, sources, sync, types, writing
 from catalog.committing import Stale
 from catalog.errors import Conflict, InvalidInput, NotFound, OperationFailed
 from catalog.handles import Handles
@@ -81,6 +82,7 @@ class _Work:
     handles: Handles
     con: Any  # a DuckDB connection
     scratch: Path
+    key: str  # of the write: the same over all attempts
     seen: Seen | None = None
 
 
@@ -102,9 +104,10 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
         files = sources.collect(request.sources, scratch, request.format)
         # PyIceberg takes most of a second to import; DuckDB needs the interpreter little.
         warm.start()
+        key = request.write_key or handles.new_id()
         for _ in range(_RETRIES):
             try:
-                report = _attempt(handles, request, name, files, scratch)
+                report = _attempt(handles, replace(request, write_key=key), name, files, scratch)
                 return replace(report, seconds=round(time.monotonic() - started, 3))
             except Stale:
                 continue
@@ -153,6 +156,10 @@ def _attempt(
     scratch: Path,
 ) -> IngestReport:
     dataset = _existing(handles, name)
+    key = request.write_key or handles.new_id()
+    done = committing.landed(handles, key, dataset, name)
+    if done is not None:
+        return done
     if request.branch != "main" and (dataset is None or request.branch not in dataset.branches):
         raise NotFound(f"{name} has no branch {request.branch!r}.")
     seen = Seen(handles, files, _manner(request), dataset)
@@ -169,7 +176,7 @@ def _attempt(
         wanted = {f.name: f.type for f in dataset.schema.fields} if dataset else {}
         if request.select:
             wanted = {}
-        work = _Work(handles, con, scratch, seen if files else None)
+        work = _Work(handles, con, scratch, key, seen if files else None)
         if request.frame is not None:
             con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)
@@ -272,7 +279,7 @@ def _selected(con: Any, statement: str, source: str) -> tuple[str, tuple[Field, 
     """A person's SELECT over `source`, and the fields it gives."""
     from catalog.engine.session import told
 
-    wrapped = f"WITH source AS ({source}) SELECT * FROM ({statement.strip().rstrip(';')})"
+    wrapped = f"WITH source AS ({source}) SELECT * FROM (\n{statement.strip().rstrip(';')}\n)"
     with told("--select"):
         found = con.extract_statements(wrapped)
         if len(found) != 1 or found[0].type.name != "SELECT":
@@ -318,7 +325,8 @@ def _load(work: _Work, plan: _Plan, opened: SourceSet, bad_json: Rejects | None)
             rejects.files += more.files
             written = _copy(work.con, plan, target)
         if rejects.rows:
-            _quarantine(work, plan, rejects, target.id)
+            _check_before_quarantine(work, plan, written, rejects)
+            _quarantine(work, plan, rejects)
         return _finish(work, plan, target, written, rejects.rows)
 
 
@@ -374,16 +382,14 @@ def _empty(folder: Path) -> None:
 def _slow_pass(work: _Work, plan: _Plan, opened: SourceSet) -> tuple[_Plan, Rejects]:
     """Widen what may be widened, then find the rows that are bad all the same."""
     request, dataset = plan.request, plan.dataset
-    fields = plan.text_fields
-    if dataset is None or request.select:
-        fields = opened.widened(fields)
-    select, rejects = opened.sort_rows(fields)
-    better = _plan_for(work.con, request, plan.name, dataset, fields, select)
-    for before, after in zip(plan.text_fields, fields, strict=True):
+    free = dataset is None or request.select is not None
+    found = opened.slow_pass(plan.text_fields, widen=free)
+    better = _plan_for(work.con, request, plan.name, dataset, found.fields, found.select)
+    for before, after in zip(plan.text_fields, found.fields, strict=True):
         if before.type != after.type:
             text = types.text_of(after.type)
             better.notes.append(f"{after.name} was taken as {text}: a later row needs it")
-    return better, rejects
+    return better, found.rejects
 
 
 def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
@@ -401,12 +407,32 @@ def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
     )
 
 
+def _check_before_quarantine(
+    work: _Work, plan: _Plan, written: list[WrittenFile], rejects: Rejects
+) -> None:
+    """Refuse now what would be refused later, so that a refused load leaves nothing behind."""
+    if plan.request.mode == "merge":
+        merging.check_key(work.con, plan.request.key, written)
+    if not written and plan.dataset is None:
+        first = rejects.first
+        assert first is not None
+        raise OperationFailed(
+            f"None of the {rejects.rows} rows fits, so {plan.name} was not made. The first: "
+            f"{first.file}, line {first.line}: {first.reason}.",
+            "Look at the types and the delimiter, or shape the source with --select.",
+        )
+
+
+def _key_of_rejects(key: str) -> str:
+    return hashlib.blake2b(f"{key}:rejects".encode(), digest_size=16).hexdigest()
+
+
 def quarantine_name(name: DatasetName) -> DatasetName:
     """Where the rejected rows of a dataset go."""
     return DatasetName(name.namespace, f"{name.name[:52]}_quarantine")
 
 
-def _quarantine(work: _Work, plan: _Plan, rejects: Rejects, write_id: str) -> None:
+def _quarantine(work: _Work, plan: _Plan, rejects: Rejects) -> None:
     """Keep the bad rows in a dataset of their own, before the good ones become visible."""
     from catalog.engine import loading
 
@@ -414,7 +440,7 @@ def _quarantine(work: _Work, plan: _Plan, rejects: Rejects, write_id: str) -> No
         into=str(quarantine_name(plan.name)),
         message=f"rejected while loading {plan.name}",
         run_id=plan.request.run_id,
-        write_key=f"{write_id}:rejects",
+        write_key=_key_of_rejects(work.key),
     )
     name = quarantine_name(plan.name)
     select = loading.rejects_select(rejects)
@@ -431,6 +457,7 @@ def _load_frame(
     """Load an Arrow table or reader that Python holds."""
     from catalog.engine.session import told
 
+    types.refuse_twins(list(request.frame.schema.names), "The frame")
     with told("Reading the frame"):
         relation = work.con.sql("SELECT * FROM lakectl_frame")
         fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
@@ -447,8 +474,6 @@ def _finish(
     written: list[WrittenFile],
     quarantined: int,
 ) -> IngestReport:
-    from catalog import committing
-
     job = committing.Load(
         handles=work.handles,
         con=work.con,
@@ -461,7 +486,7 @@ def _finish(
         branch=plan.request.branch,
         message=plan.request.message,
         run_id=plan.request.run_id,
-        write_key=plan.request.write_key or target.id,
+        write_key=plan.request.write_key or work.key,
         quarantined=quarantined,
         seen=work.seen,
         skip_seen=plan.request.if_seen == "skip",

@@ -48,7 +48,8 @@ def merge(load: Load, target: Intent, staged: list[WrittenFile]) -> Merged:
     con, handles = load.con, load.handles
     check_key(con, load.key_columns, staged)
     source = _scan(staged)
-    files = handles.reader.files(load.dataset, load.dataset.snapshot_id)
+    head = load.dataset.branches.get(load.branch, load.dataset.snapshot_id)
+    files = handles.reader.files(load.dataset, head)
     prefix = remote.attach(con, handles.warehouse, [f.path for f in files])
     keys = ", ".join(ident(k) for k in load.key_columns)
     touched = []
@@ -70,7 +71,7 @@ def merge(load: Load, target: Intent, staged: list[WrittenFile]) -> Merged:
     folder = _folder(target)
     written = copy_to_parquet(con, result, load.schema, load.parts, folder)
     rows = sum(w.rows for w in staged)
-    return Merged(written, tuple(touched), rows - updated, updated, load.dataset.snapshot_id)
+    return Merged(written, tuple(touched), rows - updated, updated, head)
 
 
 def check_key(con: Any, key: Sequence[str], staged: list[WrittenFile]) -> None:

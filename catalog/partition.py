@@ -102,7 +102,7 @@ def _check(transform: str, field: Field, text: str) -> None:
     base = transform.split("[")[0]
     is_decimal = decimal_parts(field.type) is not None
     allowed = {
-        "identity": kind not in {"nested", "float", "double"},
+        "identity": kind not in {"nested", "float", "double", "binary"},
         "year": kind in _TIMES | {"date"},
         "month": kind in _TIMES | {"date"},
         "day": kind in _TIMES | {"date"},
@@ -143,7 +143,8 @@ def sql(part: PartitionField, schema: Schema) -> str:
         case "day":
             return f"{column}::DATE"
         case "hour":
-            return f"floor(epoch_us({column}) / 3600000000)::INTEGER"
+            # Not by dividing microseconds: DuckDB divides doubles, which round at far times.
+            return f"date_diff('hour', '1970-01-01'::{duckdb_of(field.type)}, {column})::INTEGER"
         case "truncate" if kind == "string":
             return f"left({column}, {size})"
         case "truncate":
@@ -179,7 +180,7 @@ def _hash(column: str, field: Field) -> str:
         return f"{HASH_BYTES}({as_bytes[kind]})"
     as_long = {
         "date": f"date_diff('day', DATE '1970-01-01', {column})",
-        "time": f"epoch_us(TIMESTAMP '1970-01-01' + {column})",
+        "time": f"epoch_us(DATE '1970-01-01' + {column})",
         "timestamp": f"epoch_us({column})",
         "timestamptz": f"epoch_us({column})",
     }

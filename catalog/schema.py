@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -199,7 +199,7 @@ def plan_evolution(
             fields.append(merged)
             changes.extend(found)
     for extra in arriving.values():
-        changes.append(_arrival(current, extra))
+        changes.append(_arrival(current.names, "", extra))
         fields.append(types.with_ids(replace(extra, required=False), counter))
     _judge(changes, policy)
     after = Schema(tuple(fields), current.schema_id)
@@ -207,11 +207,13 @@ def plan_evolution(
     return plan if plan.changed else replace(plan, schema=current)
 
 
-def _arrival(current: Schema, extra: Field) -> Change:
-    twin = next((n for n in current.names if n.lower() == extra.name.lower()), None)
+def _arrival(known: Sequence[str], path: str, extra: Field) -> Change:
+    """What a new field is: an addition, or another spelling of one that is there."""
+    twin = next((n for n in known if n.lower() == extra.name.lower()), None)
     if twin:
-        return Change(ChangeKind.INCOMPATIBLE, twin, f"spelled {twin!r}", f"spelled {extra.name!r}")
-    return Change(ChangeKind.ADDED, extra.name, None, types.text_of(extra.type))
+        spelled = f"spelled {twin!r}", f"spelled {extra.name!r}"
+        return Change(ChangeKind.INCOMPATIBLE, f"{path}{twin}", *spelled)
+    return Change(ChangeKind.ADDED, f"{path}{extra.name}", None, types.text_of(extra.type))
 
 
 def _merge(
@@ -262,8 +264,7 @@ def _merge_struct(
         kept.append(merged)
         changes.extend(found)
     for extra in arriving.values():
-        shown = types.text_of(extra.type)
-        changes.append(Change(ChangeKind.ADDED, f"{path}.{extra.name}", None, shown))
+        changes.append(_arrival([f.name for f in old], f"{path}.", extra))
         kept.append(types.with_ids(replace(extra, required=False), counter))
     return replace(field, type=Struct(tuple(kept))), changes
 

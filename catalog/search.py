@@ -28,8 +28,8 @@ def search(handles: Handles, text: str) -> list[Hit]:
     words = text.lower().split()
     if not words:
         raise InvalidInput("There is nothing to search for.")
-    hits = [Hit(d, _places(d, words)) for d in handles.reader.searched(words)]
-    return sorted((h for h in hits if h.found_in), key=_rank)
+    hits = (_hit(dataset, words) for dataset in handles.reader.searched(words))
+    return sorted((hit for hit in hits if hit is not None), key=_rank)
 
 
 def _rank(hit: Hit) -> tuple[int, str]:
@@ -38,11 +38,15 @@ def _rank(hit: Hit) -> tuple[int, str]:
     return min(order.index(p) for p in places), str(hit.dataset.name)
 
 
-def _places(dataset: Dataset, words: list[str]) -> tuple[str, ...]:
+def _hit(dataset: Dataset, words: list[str]) -> Hit | None:
+    """Where the words occur; None unless each of them does. The store looks in JSON's keys too."""
     summary = dataset.summary
     texts = [("name", str(summary.name)), ("owner", summary.owner or "")]
     texts.append(("description", summary.description or ""))
     texts += [(f"label {k}", f"{k}={v}") for k, v in summary.labels.items()]
     texts += [(f"tag {t}", t) for t in dataset.tags]
     texts += [(f"column {f.name}", f"{f.name} {f.doc or ''}") for f in dataset.schema.fields]
-    return tuple(where for where, said in texts if any(word in said.lower() for word in words))
+    if not all(any(word in said.lower() for _, said in texts) for word in words):
+        return None
+    found = (where for where, said in texts if any(word in said.lower() for word in words))
+    return Hit(dataset, tuple(found))

@@ -59,7 +59,7 @@ class Seen:
             self._thread.start()
 
     def _hash(self) -> None:
-        whole = hashlib.sha256(self._manner.encode())
+        whole = hashlib.blake2b(self._manner.encode(), digest_size=32)
         whole.update(sources.digest(self._files).encode())
         self._content = whole.hexdigest()
 

@@ -175,6 +175,7 @@ class LocalWarehouse:
         final = self.contain(path)
         checksum = checksum_of(staged)
         try:
+            os.chmod(staged, 0o600)
             with staged.open("rb") as file:
                 os.fsync(file.fileno())
             self._place(str(staged), final)

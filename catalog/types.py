@@ -8,7 +8,7 @@ with the scale unchanged.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -290,7 +290,7 @@ def from_duckdb(kind: Any, column: str, depth: int = 0) -> Type:
 def _nested(kind: Any, family: str, column: str, depth: int) -> Type:
     parts = [(str(n), t) for n, t in kind.children if n != "size"]
     if family == "struct":
-        _refuse_case_twins([n for n, _ in parts], f"struct {column!r}")
+        refuse_twins([n for n, _ in parts], f"struct {column!r}")
         inner = (Field(0, n, from_duckdb(t, f"{column}.{n}", depth + 1)) for n, t in parts)
         return Struct(tuple(inner))
     if family == "map":
@@ -300,7 +300,12 @@ def _nested(kind: Any, family: str, column: str, depth: int) -> Type:
     return ListOf(Field(0, "element", from_duckdb(parts[0][1], f"{column}.element", depth + 1)))
 
 
-def _refuse_case_twins(names: list[str], where: str) -> None:
+def refuse_twins(names: Sequence[str], where: str) -> None:
+    """Refuse two columns whose names differ by case only, or not at all.
+
+    Raises:
+        InvalidInput: naming both.
+    """
     seen: dict[str, str] = {}
     for name in names:
         twin = seen.setdefault(name.lower(), name)
@@ -324,7 +329,7 @@ def fields_from_duckdb(names: list[str], kinds: list[Any]) -> tuple[Field, ...]:
     """
     if not names:
         raise InvalidInput("The source has no columns.")
-    _refuse_case_twins(names, "The source")
+    refuse_twins(names, "The source")
     for name in names:
         if not name.strip() or "\x00" in name:
             raise InvalidInput(f"A column of the source has no usable name: {name!r}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,9 +200,12 @@ def init_lake(
 def _making(root: Path) -> Iterator[None]:
     state = root / ".lakectl"
     state.mkdir(mode=0o700, exist_ok=True)
-    with (state / "init.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    handle = os.open(state / "init.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)
 
 
 def _prepare_warehouse(uri: str) -> None:

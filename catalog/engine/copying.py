@@ -11,6 +11,7 @@ import duckdb
 from catalog import partition
 from catalog.engine.session import provide_hashes, told
 from catalog.engine.views import field_ids
+from catalog.errors import InvalidInput, OperationFailed
 from catalog.model import WrittenFile
 from catalog.names import ident, lit
 from catalog.partition import PartitionField
@@ -63,8 +64,16 @@ def copy_to_parquet(
         keys = []
         options += [f"FILE_SIZE_BYTES {FILE_BYTES}", "WRITE_EMPTY_FILE false"]
     statement = f"COPY ({inner}) TO {lit(str(folder))} ({', '.join(options)})"
-    with told("Writing the data files"):
-        rows = con.execute(statement).fetchall()
+    try:
+        with told("Writing the data files"):
+            rows = con.execute(statement).fetchall()
+    except OperationFailed as error:
+        if keys and ("ame too long" in error.message or "create directory" in error.message):
+            raise InvalidInput(
+                "A partition value is too long to be the name of a folder.",
+                "Partition by truncate(N, column) or bucket(N, column) instead.",
+            ) from error
+        raise
     return [_written(row, keys) for row in rows if row[1]]
 
 

@@ -12,7 +12,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Mapping, Sequence
+import itertools
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -21,17 +25,27 @@ import duckdb
 
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
-from catalog.errors import InvalidInput
+from catalog.errors import InvalidInput, OperationFailed
 from catalog.names import ident, lit
 from catalog.sources import SourceFile, TextOptions
-from catalog.types import Field, Primitive, Type, decimal_parts, duckdb_of
+from catalog.types import Field, Primitive, Type, decimal_parts, duckdb_of, refuse_twins
 
-SAMPLE_ROWS = 20_480
+SAMPLE_ROWS = 10_000
+_FIRST_ROWS = 200
 MAX_LINE = 8_000_000
 BAD_COUNTER = "lakectl_bad_rows"
 _HEAD = 1 << 16
 _DELIMITERS = (",", "\t", ";", "|")
-_PROPOSED = ("long", "double", "date", "timestamp", "timestamptz", "boolean")
+# What the first rows look like, and which wider type to try on the sample after it. The guards
+# below are the law; these patterns only save asking every guard about every column.
+_LOOKS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
+    ("long", re.compile(r"-?(0|[1-9]\d{0,18})"), ("long", "double")),
+    ("double", re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"), ("double",)),
+    ("date", re.compile(r"\d{4}-\d\d-\d\d"), ("date", "timestamp")),
+    ("timestamp", re.compile(r"\d{4}-\d\d-\d\d([ T][\d:.]+)?"), ("timestamp",)),
+    ("timestamptz", re.compile(r"\d{4}-\d\d-\d\d[ T][\d:.]+ ?\S+"), ("timestamptz",)),
+    ("boolean", re.compile(r"true|false", re.IGNORECASE), ("boolean",)),
+)
 
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
@@ -46,21 +60,29 @@ _EXACT_DOUBLE = (
     "OR strlen(rtrim(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), '.', ''), '0'), "
     "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')))"
 )
+# Comparisons of text by its first bytes cost next to nothing: nothing before '-' (a space, a plus),
+# no leading zero (a code, not a number), no leading point.
 _SHORT_DOUBLE = (
-    "strlen({x}) <= 15 AND NOT contains({x}, '_') AND isfinite({t}) "
+    "strlen({x}) <= 15 AND {x} >= '-' AND NOT ({x} >= '00' AND {x} < '0:') "
+    "AND NOT ({x} >= '-00' AND {x} < '-0:') AND NOT ({x} >= '.' AND {x} < '/') "
+    "AND NOT contains({x}, '_') AND isfinite({t}) "
     "AND (abs({t}) >= 2.3e-308 OR strlen({x}) <= 5)"
 )
+# Years 1 to 9999, so neither the infinities nor what other engines cannot show.
+_YEARS = "{t} >= '0001-01-01' AND {t} < '10000-01-01'"
 _GUARDS = {
     "long": "{t}::VARCHAR = {x}",
     "int": "{t}::VARCHAR = {x}",
     "double": f"CASE WHEN {_SHORT_DOUBLE} THEN true ELSE {_EXACT_DOUBLE} END",
-    "float": "(strlen({x}) <= 8 AND isfinite({t}) AND "
-    f"regexp_full_match({{x}}, {lit(_NUMBER)}))",
-    "date": "{t}::VARCHAR = {x} AND strlen({x}) = 10",
-    "timestamp": "CASE WHEN {t}::VARCHAR = {x} THEN true ELSE ({t} IS NOT NULL OR {x} IS NULL) AND "
-    f"regexp_full_match({{x}}, {lit(_STAMP)}) END",
-    "timestamptz": f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, {lit(_ZONED)}))",
-    "time": f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, {lit(_TIME)}))",
+    # Six digits are what a float always keeps.
+    "float": "(isfinite({t}) AND strlen(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), "
+    "'.', ''), '0')) <= 6 AND (abs({t}) >= 1.2e-38 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')) "
+    f"AND regexp_full_match({{x}}, {lit(_NUMBER)}))",
+    "date": f"({{t}}::VARCHAR = {{x}} AND {_YEARS})",
+    "timestamp": f"({_YEARS} AND CASE WHEN {{t}}::VARCHAR = {{x}} THEN true "
+    f"ELSE regexp_full_match({{x}}, {lit(_STAMP)}) END)",
+    "timestamptz": f"({_YEARS} AND regexp_full_match({{x}}, {lit(_ZONED)}))",
+    "time": f"({{t}} < '24:00:00' AND regexp_full_match({{x}}, {lit(_TIME)}))",
     "boolean": "lower({x}) IN ('true', 'false')",
     "uuid": "{t} IS NOT NULL",
 }
@@ -76,6 +98,7 @@ class CsvFile:
     header: bool
     names: tuple[str, ...]
     nulls: tuple[str, ...]
+    candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -84,14 +107,21 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
     Raises:
         InvalidInput: it is not text in the encoding, or its header is not usable.
     """
-    path = _in_utf8(source, options.encoding, scratch)
-    with open_text(path, source.compression if path == source.path else None) as file:
-        head = file.read(_HEAD)
+    with unpacking(source.label):
+        path = _in_utf8(source, options.encoding, scratch)
+        with open_text(path, source.compression if path == source.path else None) as file:
+            head = file.read(_HEAD)
+    if b"\r" in head and b"\n" not in head:  # line ends of old Macs, which DuckDB does not know
+        path = _in_utf8(source, options.encoding, scratch, copy=True)
+        head = path.read_bytes()[:_HEAD]
     text = _decoded(head, source, options.encoding).removeprefix("\ufeff")
     if not text.strip():
         raise InvalidInput(f"{source.label} holds no rows and no header.")
     delimiter = options.delimiter or _delimiter(text)
-    first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise InvalidInput(f"{delimiter!r} cannot be a delimiter: it takes one sign, no quote.")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    first = next(row for row in rows if row)
     header = options.header if options.header is not None else _is_header(first)
     names = tuple(first) if header else tuple(f"column{i}" for i in range(1, len(first) + 1))
     for number, name in enumerate(names, 1):
@@ -100,35 +130,46 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
                 f"Column {number} of {source.label} has no name in the header.",
                 "Say --no-header if the first line is data, or name it in the file.",
             )
-    _refuse_twins(names, source.label)
-    return CsvFile(source, path, delimiter, header, names, options.nulls)
+    refuse_twins(names, f"The header of {source.label}")
+    seen = list(itertools.islice(rows, _FIRST_ROWS))
+    # The last row of the head may be cut in the middle.
+    seen = ([] if header else [first]) + (seen[:-1] if len(seen) > 1 else seen)
+    candidates = tuple(_candidates(seen, i, options.nulls) for i in range(len(names)))
+    return CsvFile(source, path, delimiter, header, names, options.nulls, candidates)
 
 
-def _refuse_twins(names: Sequence[str], label: str) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        twin = seen.setdefault(name.lower(), name)
-        if twin is not name:
-            same = "twice" if twin == name else f"and {name!r}, which differ only in case"
-            raise InvalidInput(
-                f"The header of {label} has {twin!r} {same}.",
-                "Column names must differ by more than case; rename one in the file.",
-            )
+def _candidates(
+    rows: Sequence[Sequence[str]], column: int, nulls: Sequence[str]
+) -> tuple[str, ...]:
+    """The types that a column may have by its first values; none of them for text."""
+    cells = (row[column] for row in rows if column < len(row))
+    values = [cell for cell in cells if cell and cell not in nulls]
+    if not values:
+        return tuple(kind for kind, _, _ in _LOOKS)
+    for _, pattern, kinds in _LOOKS:
+        if all(pattern.fullmatch(value) for value in values):
+            return kinds
+    return ()
 
 
 def open_text(path: Path, compression: str | None) -> IO[bytes]:
     """A text file as plain bytes."""
     if compression == "gzip":
         return cast("IO[bytes]", gzip.open(path, "rb"))
-    if compression == "zstd":
-        import zstandard
-
-        return io.BufferedReader(zstandard.open(path, "rb"))
     return path.open("rb")
 
 
-def _in_utf8(source: SourceFile, encoding: str, scratch: Path) -> Path:
-    """The file itself, or a copy in UTF-8 where it is in another encoding."""
+@contextmanager
+def unpacking(label: str) -> Iterator[None]:
+    """Tell of a damaged gzip file in the block as a sentence."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OperationFailed(f"{label} is cut short or damaged: {error}.") from error
+
+
+def _in_utf8(source: SourceFile, encoding: str, scratch: Path, *, copy: bool = False) -> Path:
+    """The file itself, or a copy in UTF-8 with plain line ends where it needs one."""
     import codecs
 
     try:
@@ -137,11 +178,11 @@ def _in_utf8(source: SourceFile, encoding: str, scratch: Path) -> Path:
         raise InvalidInput(
             f"There is no encoding {encoding!r}.", "Use a name like latin-1, cp1252 or utf-16."
         ) from error
-    if plain:
+    if plain and not copy:
         return source.path
     target = scratch / f"utf8-{len(list(scratch.iterdir())):06d}.csv"
     with (
-        io.TextIOWrapper(open_text(source.path, source.compression), encoding, newline="") as old,
+        io.TextIOWrapper(open_text(source.path, source.compression), encoding) as old,
         target.open("w", encoding="utf-8", newline="") as new,
     ):
         try:
@@ -222,6 +263,22 @@ def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ())
     )
 
 
+def has_underscores(file: CsvFile) -> bool:
+    """Whether an underscore stands anywhere below the header; for packed files, that it may.
+
+    DuckDB casts `1_0.5` to a double; where there is no underscore no value need be asked.
+    """
+    if file.source.compression:
+        return True
+    with file.path.open("rb") as opened:
+        if file.header:
+            opened.readline()
+        while chunk := opened.read(1 << 20):
+            if b"_" in chunk:
+                return True
+    return False
+
+
 def guard(kind: Type, text: str, cast: str) -> str:
     """A predicate: the text is NULL or is exactly a value of the type.
 
@@ -265,19 +322,20 @@ def propose(
         duckdb.Error: a row of the sample is broken.
     """
     exprs = []
-    for name in file.names:
+    for name, kinds in zip(file.names, file.candidates, strict=True):
         column = ident(name)
-        tests = [f"bool_and({_fits(Primitive(k), column)})" for k in _PROPOSED]
+        tests = [f"bool_and({_fits(Primitive(k), column)})" for k in kinds]
         own = wanted.get(name)
         # Where the dataset has a type, half of the values decide: the others are bad rows.
         good = _fits(own, column) if own is not None and is_castable(own) else "false"
         share = f"count(*) FILTER ({column} IS NOT NULL AND {good}) * 2 >= count({column})"
-        exprs.append(f"[count({column}) > 0, {share}, {', '.join(tests)}]")
+        exprs.append(f"[{', '.join([f'count({column}) > 0', share, *tests])}]")
     sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
     row = only_row(con, f"SELECT {', '.join(exprs)} FROM ({sample})")
     fields = []
-    for name, (has_values, as_wanted, *fits) in zip(file.names, row, strict=True):
-        fitting = [k for k, fit in zip(_PROPOSED, fits, strict=True) if fit]
+    shapes = zip(file.names, file.candidates, row, strict=True)
+    for name, kinds, (has_values, as_wanted, *fits) in shapes:
+        fitting = [k for k, fit in zip(kinds, fits, strict=True) if fit]
         kind: Type = Primitive(fitting[0]) if has_values and fitting else Primitive("string")
         if name in wanted and (as_wanted or not has_values):
             kind = wanted[name]
@@ -293,13 +351,16 @@ def _cast(column: str, kind: Type) -> str:
     return f"TRY_CAST({column} AS {duckdb_of(kind)})"
 
 
-def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
+def typed_select(
+    fields: Sequence[Field], scan: str, *, counting: bool, underscores: bool = True
+) -> str:
     """The rows of a scan whose every value is of its column's type, cast once.
 
     Args:
         fields: the columns and the types to give them.
         scan: gives them as text.
         counting: count the other rows in the sequence BAD_COUNTER; else they are dropped.
+        underscores: whether the text may hold any (see `has_underscores`).
     """
     typed = [(i, f) for i, f in enumerate(fields) if f.type != Primitive("string")]
     inner = [ident(f.name) for f in fields]
@@ -308,6 +369,8 @@ def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
     outer = ", ".join(casts.get(f.name, ident(f.name)) for f in fields)
     tests = [guard(f.type, ident(f.name), f"__t{i}") for i, f in typed]
     good = " AND ".join(tests) or "true"
+    if not underscores:
+        good = re.sub(r" AND NOT contains\([^)]*, '_'\)", "", good)
     keep = f"CASE WHEN {good} THEN true ELSE nextval('{BAD_COUNTER}') < 0 END" if counting else good
     return f"SELECT {outer} FROM (SELECT {', '.join(inner)} FROM {scan}) WHERE {keep}"
 
@@ -327,6 +390,9 @@ def count_rows(file: CsvFile) -> int:
     return rows + (last != b"\n") - file.header
 
 
+_WIDER = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
+
+
 def reset_counter(con: duckdb.DuckDBPyConnection) -> None:
     """Start counting bad rows from none."""
     con.execute(f"CREATE OR REPLACE SEQUENCE {BAD_COUNTER}")
@@ -341,24 +407,22 @@ def bad_rows(con: duckdb.DuckDBPyConnection) -> int:
     return int(counted)
 
 
-def widest(
-    con: duckdb.DuckDBPyConnection, files: Sequence[CsvFile], field: Field
-) -> Primitive | None:
-    """A wider type of a column that holds every value of all files, or None.
+def widest(con: duckdb.DuckDBPyConnection, scans: Sequence[str], column: Field) -> Primitive | None:
+    """The narrowest type of a column, its own or a wider one, that holds every value; or None.
 
-    Integers may become doubles where no value loses a digit; that is the only step text takes.
+    Integers may become doubles where no value loses a digit, dates timestamps.
+
+    Args:
+        con: a connection.
+        scans: give the sound rows of the files that have the column, as text.
+        column: its name and the type that was proposed.
     """
-    ladder = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
-    kind = field.type.text if isinstance(field.type, Primitive) else ""
-    for wider in ladder.get(kind, ()):
-        column = ident(field.name)
-        candidate = Primitive(wider)
-        test = guard(candidate, column, _cast(column, candidate))
-        scans = " UNION ALL ".join(
-            f"SELECT {column} FROM {raw_scan(f)}" for f in files if field.name in f.names
-        )
-        with told("Reading the source"):
-            (fits,) = only_row(con, f"SELECT bool_and({test}) FROM ({scans})")
-        if fits:
-            return candidate
-    return None
+    if not isinstance(column.type, Primitive) or column.type.text == "string":
+        return None
+    name = ident(column.name)
+    kinds = [column.type, *(Primitive(k) for k in _WIDER.get(column.type.text, ()))]
+    tests = ", ".join(f"coalesce(bool_and({_fits(k, name)}), true)" for k in kinds)
+    rows = " UNION ALL ".join(f"SELECT {name} FROM {scan}" for scan in scans)
+    with told("Reading the source"):
+        found = only_row(con, f"SELECT {tests} FROM ({rows})")
+    return next((kind for kind, fits in zip(kinds, found, strict=True) if fits), None)

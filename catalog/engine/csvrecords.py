@@ -25,6 +25,7 @@ from catalog.engine.csvfiles import (
     open_text,
     raw_scan,
     typed_select,
+    unpacking,
 )
 from catalog.engine.session import only_row, told
 from catalog.errors import OperationFailed
@@ -50,6 +51,15 @@ class Reject:
     raw: str
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A file split into rows: the sound ones as a scan with their line in front."""
+
+    file: CsvFile
+    scan: str
+    sound: int
+
+
 @dataclass(slots=True)
 class Sorted:
     """A file after the slow pass. The rejects lie in a file: there may be as many as rows."""
@@ -61,31 +71,35 @@ class Sorted:
     first: Reject | None = None
 
 
+def split(file: CsvFile, scratch: Path) -> Split:
+    """Copy the rows that are rows at all, each with its line in front."""
+    clean = scratch / f"clean-{len(list(scratch.iterdir())):06d}.csv"
+    with clean.open("wb") as out:
+        sound = sum(_copy(out, file, record) for record in _rows(file))
+    return Split(file, raw_scan(file, clean, (LINE,)), sound)
+
+
 def sort_rows(
-    con: duckdb.DuckDBPyConnection, file: CsvFile, fields: Sequence[Field], scratch: Path
+    con: duckdb.DuckDBPyConnection, part: Split, fields: Sequence[Field], scratch: Path
 ) -> Sorted:
     """Tell good rows from bad ones in one file.
 
     Args:
         con: a connection.
-        file: its shape.
+        part: the file, split.
         fields: the types of its columns.
-        scratch: where the copy of the sound rows and the list of rejects go.
+        scratch: where the list of rejects goes.
 
     Raises:
         OperationFailed: the counts do not add up; nothing may be loaded then.
     """
-    number = len(list(scratch.iterdir()))
-    clean = scratch / f"clean-{number:06d}.csv"
-    found = Sorted("", scratch / f"rejects-{number:06d}.ndjson")
-    with clean.open("wb") as out:
-        sound = sum(_copy(out, file, record) for record in _rows(file))
-    scan = raw_scan(file, clean, (LINE,))
-    found.select = typed_select(fields, scan, counting=False)
-    uncast = _write_rejects(con, file, _uncast(con, file, fields, scan), found)
+    file = part.file
+    rejects = scratch / f"rejects-{len(list(scratch.iterdir())):06d}.ndjson"
+    found = Sorted(typed_select(fields, part.scan, counting=False), rejects)
+    uncast = _write_rejects(file, _uncast(con, file, fields, part.scan), found)
     with told(f"Reading {file.source.label}"):
         (loaded,) = only_row(con, f"SELECT count(*) FROM ({found.select})")
-    if sound != loaded + uncast or found.rows_in != loaded + found.rejected_rows:
+    if part.sound != loaded + uncast or found.rows_in != loaded + found.rejected_rows:
         raise OperationFailed(
             f"The rows of {file.source.label} do not add up: {found.rows_in} in, {loaded} good, "
             f"{found.rejected_rows} bad. Nothing was loaded.",
@@ -123,7 +137,6 @@ def _rows(file: CsvFile) -> Iterator[_Record]:
 
 
 def _write_rejects(
-    con: duckdb.DuckDBPyConnection,
     file: CsvFile,
     uncast: Iterator[tuple[int, list[tuple[str, str, str]]]],
     found: Sorted,
@@ -204,7 +217,7 @@ def _uncast(
 def _records(file: CsvFile) -> Iterator[_Record]:
     splitter = _Splitter(file.delimiter.encode())
     compression = file.source.compression if file.path == file.source.path else None
-    with open_text(file.path, compression) as opened:
+    with unpacking(file.source.label), open_text(file.path, compression) as opened:
         yield from splitter.records(opened)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
+
 from catalog.engine import remote
 from catalog.engine.session import connect, only_row, told
 from catalog.engine.views import exact_path
@@ -20,3 +24,20 @@ def has_field_ids(warehouse: Warehouse, path: str) -> bool:
     finally:
         con.close()
     return bool(ids)
+
+
+def top_level_names(con: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """The names of the columns as a Parquet file has them, twins and all."""
+    with told(f"Reading the footer of {path}"):
+        listed = con.execute(
+            f"SELECT name, num_children FROM parquet_schema({lit(exact_path(str(path)))})"
+        ).fetchall()
+    names: list[str] = []
+    skip = 0  # the descendants still to come; the list is in depth-first order
+    for name, children in listed[1:]:
+        if not skip:
+            names.append(str(name))
+        else:
+            skip -= 1
+        skip += int(children or 0)
+    return names

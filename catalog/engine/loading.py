@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from catalog import types
-from catalog.engine import csvfiles, csvrecords
+from catalog.engine import csvfiles, csvrecords, footers
 from catalog.engine.csvfiles import CsvFile
 from catalog.engine.session import only_row, told, translate
 from catalog.engine.views import exact_path
@@ -41,6 +41,7 @@ class _Part:
     fields: tuple[Field, ...]
     scan: str = ""  # for typed formats
     csv: CsvFile | None = None
+    underscores: bool = True
 
 
 @dataclass(slots=True)
@@ -50,6 +51,15 @@ class Rejects:
     rows: int = 0
     files: list[Path] = field(default_factory=list)  # NDJSON of csvrecords.Reject
     first: csvrecords.Reject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlowPass:
+    """What the slow pass found."""
+
+    fields: tuple[Field, ...]
+    select: str  # the good rows of all files
+    rejects: Rejects
 
 
 class SourceSet:
@@ -74,6 +84,7 @@ class SourceSet:
         self._con = con
         self._scratch = scratch
         self._numbers = count()
+        self._arrow: dict[Path, list[str]] = {}
         csvfiles.reset_counter(con)  # a counting select does not even bind without it
         self._parts = [self._open(file, options, wanted) for file in files]
 
@@ -84,8 +95,7 @@ class SourceSet:
         if file.format == "parquet":
             scan = f"read_parquet({path})"
         elif file.format == "json":
-            compression = file.compression or "none"
-            scan = f"read_json({path}, compression='{compression}', {_JSON_OPTIONS})"
+            scan = f"read_json({path}, {_packed(file)}, {_JSON_OPTIONS})"
         else:
             scan = self._register_arrow(file)
         return _Part(file, self._described(file, scan), scan)
@@ -99,7 +109,9 @@ class SourceSet:
         except duckdb.Error:  # a broken row among the first: look at the sound ones only
             scan = csvrecords.sample(shape, self._scratch, csvfiles.SAMPLE_ROWS)
             fields = csvfiles.propose(self._con, shape, scan, wanted)
-        return _Part(file, fields, csv=shape)
+        doubles = any(f.type == Primitive("double") for f in fields)
+        underscores = doubles and csvfiles.has_underscores(shape)
+        return _Part(file, fields, csv=shape, underscores=underscores)
 
     def _described(self, file: SourceFile, scan: str) -> tuple[Field, ...]:
         try:
@@ -107,9 +119,52 @@ class SourceSet:
         except duckdb.Error as error:
             raise _unreadable(file, error) from error
         try:
-            return types.fields_from_duckdb(list(relation.columns), list(relation.types))
-        except LakeError as error:
-            raise type(error)(f"{file.label}: {error.message}", error.hint) from error
+            types.refuse_twins(self._own_names(file, relation.columns), "It")
+            fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+        except InvalidInput as error:
+            raise InvalidInput(f"{file.label}: {error.message}", error.hint) from error
+        if file.format == "json":
+            self._refuse_rounded(file, fields)
+        return fields
+
+    def _own_names(self, file: SourceFile, shown: Sequence[str]) -> list[str]:
+        """The names as the file has them: DuckDB calls the second of two twins `name_1`."""
+        if file.format == "parquet":
+            return footers.top_level_names(self._con, file.path)
+        if file.format == "arrow":
+            return list(self._arrow[file.path])
+        known = {name.lower() for name in shown}
+        doubtful = [n for n in shown if n.rpartition("_")[0].lower() in known]
+        objects = f"read_json_objects({lit(exact_path(str(file.path)))}, {_packed(file)})"
+        twins = []
+        for name in doubtful:
+            path = lit(f'$."{name}"')
+            with told(f"Reading {file.label}"):
+                query = f"SELECT coalesce(bool_or(json_exists(json, {path})), false) FROM {objects}"
+                (real,) = only_row(self._con, query)
+            twins += [] if real else [name.rpartition("_")[0]]
+        return [*shown, *twins]
+
+    def _refuse_rounded(self, file: SourceFile, fields: Sequence[Field]) -> None:
+        """Refuse whole numbers beyond what a double keeps, which DuckDB would round in silence."""
+        doubles = [f.name for f in fields if f.type == Primitive("double")]
+        if not doubles:
+            return
+        columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in doubles)
+        scan = f"read_json({lit(exact_path(str(file.path)))}, columns={{{columns}}}, "
+        scan += f"maximum_depth=1, {_packed(file)})"
+        for name in doubles:
+            column = ident(name)
+            big = f"regexp_full_match({column}, '-?[0-9]{{16,}}')"
+            with told(f"Reading {file.label}"):
+                query = f"SELECT min({column}) FROM {scan} WHERE {big}"
+                (found,) = only_row(self._con, query)
+            if found is not None:
+                raise InvalidInput(
+                    f"{file.label}: column {name!r} holds {found}, which a double would round, "
+                    "and other values that are no 64-bit integers.",
+                    "Write such numbers as text in the source, and cast them with --select.",
+                )
 
     def _register_arrow(self, file: SourceFile) -> str:
         import pyarrow as pa
@@ -124,6 +179,7 @@ class SourceSet:
             else:
                 source = ds.dataset(str(file.path), format="feather")
             self._con.register(name, source)
+            self._arrow[file.path] = source.schema.names
         except (pa.ArrowInvalid, OSError) as error:
             first = str(error).splitlines()[0]
             raise OperationFailed(f"{file.label} is not a whole Arrow file: {first}") from error
@@ -161,7 +217,13 @@ class SourceSet:
         scan = part.scan
         if part.csv is not None:
             own = _own_fields(part, fields)
-            scan = f"({csvfiles.typed_select(own, csvfiles.raw_scan(part.csv), counting=counting)})"
+            typed = csvfiles.typed_select(
+                own,
+                csvfiles.raw_scan(part.csv),
+                counting=counting,
+                underscores=part.underscores,
+            )
+            scan = f"({typed})"
         return _shaped(part, scan, fields)
 
     def count_rows(self) -> int | None:
@@ -174,46 +236,42 @@ class SourceSet:
             return None
         return sum(csvfiles.count_rows(f) for f in files if f is not None)
 
-    def sort_rows(self, fields: Sequence[Field]) -> tuple[str, Rejects]:
-        """The slow pass: the SELECT of the good rows of all files, and the list of the others."""
+    def slow_pass(self, fields: Sequence[Field], *, widen: bool) -> SlowPass:
+        """Look at every row of the text files again, to find the bad ones and why.
+
+        Args:
+            fields: the columns as they were proposed.
+            widen: let a column take the wider type that holds every value of every row.
+        """
+        splits = {
+            i: csvrecords.split(part.csv, self._scratch)
+            for i, part in enumerate(self._parts)
+            if part.csv is not None
+        }
+        wide = tuple(self._widened(f, list(splits.values())) for f in fields) if widen else fields
         rejects = Rejects()
         selects = []
-        for part in self._parts:
-            if part.csv is None:
-                selects.append(self._select(part, fields, counting=False))
+        for i, part in enumerate(self._parts):
+            if i not in splits:
+                selects.append(self._select(part, wide, counting=False))
                 continue
-            own = _own_fields(part, fields)
-            found = csvrecords.sort_rows(self._con, part.csv, own, self._scratch)
-            selects.append(_shaped(part, f"({found.select})", fields))
+            own = _own_fields(part, wide)
+            found = csvrecords.sort_rows(self._con, splits[i], own, self._scratch)
+            selects.append(_shaped(part, f"({found.select})", wide))
             if found.rejected_rows:
                 rejects.rows += found.rejected_rows
                 rejects.files.append(found.rejects)
                 rejects.first = rejects.first or found.first
-        return " UNION ALL ".join(selects), rejects
+        return SlowPass(tuple(wide), " UNION ALL ".join(selects), rejects)
 
-    def widened(self, fields: Sequence[Field]) -> tuple[Field, ...]:
-        """The fields after text columns have taken the type that holds every value of every row."""
-        files = [part.csv for part in self._parts if part.csv is not None]
-        found = []
-        for f in fields:
-            wider = csvfiles.widest(self._con, files, f) if f.type != Primitive("string") else None
-            narrow = wider is None or self._passes(files, f)
-            found.append(f if narrow or wider is None else Field(0, f.name, wider))
-        return tuple(found)
+    def _widened(self, column: Field, splits: Sequence[csvrecords.Split]) -> Field:
+        scans = [s.scan for s in splits if column.name in s.file.names]
+        kind = csvfiles.widest(self._con, scans, column) if scans else None
+        return Field(0, column.name, kind) if kind is not None else column
 
-    def _passes(self, files: Sequence[CsvFile], column: Field) -> bool:
-        """Whether every row already has a value of the column's own type."""
-        name = ident(column.name)
-        test = csvfiles.guard(column.type, name, f"TRY_CAST({name} AS {duckdb_of(column.type)})")
-        for file in files:
-            if column.name not in file.names:
-                continue
-            with told(f"Reading {file.source.label}"):
-                query = f"SELECT bool_and({test}) FROM {csvfiles.raw_scan(file)}"
-                (passes,) = only_row(self._con, query)
-            if passes is False:
-                return False
-        return True
+
+def _packed(file: SourceFile) -> str:
+    return f"compression='{file.compression or 'none'}'"
 
 
 def _own_fields(part: _Part, fields: Sequence[Field]) -> list[Field]:
@@ -281,6 +339,7 @@ def sort_json_lines(file: SourceFile, scratch: Path) -> tuple[SourceFile, Reject
     clean, listed = scratch / f"clean-{number:06d}.ndjson", scratch / f"bad-{number:06d}.ndjson"
     rejects = Rejects(files=[listed])
     with (
+        csvfiles.unpacking(file.label),
         csvfiles.open_text(file.path, file.compression) as lines,
         clean.open("wb") as good,
         listed.open("w", encoding="utf-8") as bad,
@@ -297,7 +356,7 @@ def sort_json_lines(file: SourceFile, scratch: Path) -> tuple[SourceFile, Reject
             rejects.rows += 1
             rejects.first = rejects.first or reject
             bad.write(json.dumps(asdict(reject)) + "\n")
-    return SourceFile(file.label, clean, "json", None, clean.stat().st_size), rejects
+    return replace(file, path=clean, compression=None), rejects
 
 
 def _json_fault(raw: bytes) -> str | None:

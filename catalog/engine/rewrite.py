@@ -8,6 +8,7 @@ replaced by the name of a view over that version. Everything else stays byte for
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,8 +73,14 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
         InvalidInput: it cannot be parsed, or is not one statement.
         NotAllowed: it does something else than read.
     """
-    with told("The query"):
-        found = con.extract_statements(sql)
+    try:
+        with told("The query"):
+            found = con.extract_statements(sql)
+    except InvalidInput as error:
+        if re.search(r"\bAT\s*\(", sql, re.IGNORECASE):
+            hint = "An alias stands before AT: FROM nyc.trips AS t AT (VERSION => 3)."
+            raise InvalidInput(error.message, hint) from error
+        raise
     if len(found) != 1:
         many = f"One statement at a time; here are {len(found)}." if found else "There is no SQL."
         raise InvalidInput(many)

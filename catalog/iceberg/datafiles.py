@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -34,6 +34,7 @@ from pyiceberg.types import (
     ListType,
     LongType,
     MapType,
+    NestedField,
     PrimitiveType,
     StringType,
     StructType,
@@ -43,6 +44,7 @@ from pyiceberg.types import (
     UUIDType,
 )
 
+from catalog.errors import OperationFailed
 from catalog.model import WrittenFile
 
 _STEP = re.compile(r'"((?:[^"]|"")*)"(?:\.|\Z)')
@@ -153,6 +155,16 @@ def _leaves(schema: Schema) -> dict[tuple[str, ...], _Leaf]:
 def _partition(written: WrittenFile, schema: Schema, spec: PartitionSpec) -> Record:
     """The partition record: DuckDB tells the values raw, and NULL as None, in the spec's order."""
     kinds = spec.partition_type(schema).fields
+    try:
+        return _record(kinds, written)
+    except ValueError as error:
+        raise OperationFailed(
+            f"A partition value cannot be kept: {error}.",
+            "Leave rows with infinite times or years beyond 9999 out with --select.",
+        ) from error
+
+
+def _record(kinds: Sequence[NestedField], written: WrittenFile) -> Record:
     return Record(
         *(
             None if text is None else _parse(f.field_type, text)

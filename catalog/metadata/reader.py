@@ -394,10 +394,10 @@ class Reader:
         )
         return [(str(c), str(m), int(v), int(at)) for c, m, v, at in found]
 
-    def landed(self, key: str) -> tuple[int, int] | None:
-        """(version, snapshot id) of the write with that key, or None if it never landed."""
-        found = self.rows("SELECT version, snapshot_id FROM ledger WHERE key = :key", key=key)
-        return (int(found[0][0]), int(found[0][1])) if found else None
+    def landed(self, key: str) -> tuple[str, int] | None:
+        """(dataset id, version) of the write with that key, or None if it never landed."""
+        found = self.rows("SELECT dataset_id, version FROM ledger WHERE key = :key", key=key)
+        return (str(found[0][0]), int(found[0][1])) if found else None
 
     def last_change(self, dataset_id: str | None) -> tuple[Any, ...] | None:
         """(id, dataset id, dataset, action, before, after) of the last change not undone."""
