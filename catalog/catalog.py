@@ -62,11 +62,13 @@ class Catalog:
 
     # -- browsing: nothing heavy is imported ----------------------------------------------------
 
-    def ls(self, namespace: str | None = None) -> list[DatasetSummary]:
-        """The datasets, all or of one namespace, by name."""
+    def ls(
+        self, namespace: str | None = None, *, limit: int | None = None
+    ) -> list[DatasetSummary]:
+        """The datasets by name: all, those of one namespace, or the first of them."""
         if namespace is not None:
             check_part(namespace)
-        return self._followed().summaries(namespace)
+        return self._followed().summaries(namespace, limit)
 
     def _followed(self) -> Reader:
         """The reader, after tables that another engine wrote have been read anew."""

@@ -23,9 +23,9 @@ class LakeBackend:
         """The lake's name for the header."""
         return self._lake.name
 
-    def summaries(self) -> list[DatasetSummary]:
-        """The datasets by name."""
-        return self._lake.ls()
+    def summaries(self, limit: int | None = None) -> list[DatasetSummary]:
+        """The datasets by name, or the first of them."""
+        return self._lake.ls(limit=limit)
 
     def change_token(self) -> str:
         """Differs once anything has changed."""
@@ -84,6 +84,6 @@ class LakeBackend:
 
 def run_dashboard(lake: Lake) -> int:
     """Open the dashboard and return its exit code."""
-    from screens.app import run
+    from screens.start import run
 
     return run(LakeBackend(lake))

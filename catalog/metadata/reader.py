@@ -168,12 +168,15 @@ class Reader:
 
     # -- datasets -----------------------------------------------------------------------------
 
-    def summaries(self, namespace: str | None = None) -> list[DatasetSummary]:
-        """The live datasets by name, all or those of one namespace."""
+    def summaries(
+        self, namespace: str | None = None, limit: int | None = None
+    ) -> list[DatasetSummary]:
+        """The live datasets by name: all, those of one namespace, or the first of them."""
         where = "AND namespace = :namespace" if namespace else ""
+        first = f"LIMIT {int(limit)}" if limit is not None else ""
         found = self.rows(
             f"SELECT {_SUMMARY} FROM datasets WHERE dropped_at IS NULL {where} "
-            "ORDER BY namespace, name",
+            f"ORDER BY namespace, name {first}",
             **({"namespace": namespace} if namespace else {}),
         )
         return [_summary(row) for row in found]
