@@ -62,9 +62,7 @@ class Catalog:
 
     # -- browsing: nothing heavy is imported ----------------------------------------------------
 
-    def ls(
-        self, namespace: str | None = None, *, limit: int | None = None
-    ) -> list[DatasetSummary]:
+    def ls(self, namespace: str | None = None, *, limit: int | None = None) -> list[DatasetSummary]:
         """The datasets by name: all, those of one namespace, or the first of them."""
         if namespace is not None:
             check_part(namespace)

@@ -18,9 +18,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from catalog.errors import InvalidInput, LakeError, NotAllowed, NotFound, StoreUnreachable
+from catalog.errors import (
+    Conflict,
+    InvalidInput,
+    LakeError,
+    NotAllowed,
+    NotFound,
+    StoreUnreachable,
+)
 
 _CHUNK = 4 << 20
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV}  # file systems without them
 
 
 class Warehouse(Protocol):
@@ -115,6 +123,8 @@ def _outside(path: str, uri: str) -> NotAllowed:
 
 
 def _full(error: OSError, path: str) -> LakeError:
+    if isinstance(error, FileExistsError):
+        return Conflict(f"{path} is there already; nothing was overwritten.")
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StoreUnreachable(
             f"The disk is full: {path} could not be written.",
@@ -144,7 +154,7 @@ class LocalWarehouse:
 
     def prepare(self, folder: str) -> None:
         """See `Warehouse`. A new folder's own entry is synced too."""
-        folder = self.contain(folder)
+        folder = folder if os.path.realpath(folder) == self.uri else self.contain(folder)
         missing = []
         at = folder
         while at not in self._known_folders and not os.path.isdir(at):
@@ -203,8 +213,16 @@ class LocalWarehouse:
             raise _full(error, final) from error
 
     def _place(self, draft: str, final: str, settle: bool = True) -> None:
-        """Give a synced file its name and make the name durable; names carry a fresh UUID."""
-        os.rename(draft, final)
+        """Give a synced file its name, never over another, and make the name durable."""
+        try:
+            os.link(draft, final)
+            os.unlink(draft)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            os.rename(draft, final)  # names carry a fresh UUID: there is nothing to overwrite
         if settle:
             _sync_folder(os.path.dirname(final))
 
@@ -217,8 +235,11 @@ class LocalWarehouse:
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """See `Warehouse`."""
-        with open(self.contain(path), "rb") as file:
-            return os.pread(file.fileno(), end - start, start)
+        try:
+            with open(self.contain(path), "rb") as file:
+                return os.pread(file.fileno(), end - start, start)
+        except FileNotFoundError as error:
+            raise NotFound(f"The file {path} is missing from the warehouse.") from error
 
     def exists(self, path: str) -> bool:
         """See `Warehouse`."""
@@ -325,8 +346,9 @@ class GcsWarehouse:
             )
 
     def _info(self, path: str) -> dict[str, Any]:
+        inside = self.contain(path)
         try:
-            found: dict[str, Any] = self.filesystem.info(self.contain(path))
+            found: dict[str, Any] = self.filesystem.info(inside)
         except FileNotFoundError as error:
             raise NotFound(f"The object {path} is missing from the warehouse.") from error
         except Exception as error:
@@ -335,8 +357,9 @@ class GcsWarehouse:
 
     def read(self, path: str) -> bytes:
         """See `Warehouse`."""
+        inside = self.contain(path)
         try:
-            return bytes(self.filesystem.cat_file(self.contain(path)))
+            return bytes(self.filesystem.cat_file(inside))
         except FileNotFoundError as error:
             raise NotFound(f"The object {path} is missing from the warehouse.") from error
         except Exception as error:
@@ -344,7 +367,11 @@ class GcsWarehouse:
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """See `Warehouse`."""
-        return bytes(self.filesystem.cat_file(self.contain(path), start=start, end=end))
+        inside = self.contain(path)
+        try:
+            return bytes(self.filesystem.cat_file(inside, start=start, end=end))
+        except FileNotFoundError as error:
+            raise NotFound(f"The object {path} is missing from the warehouse.") from error
 
     def exists(self, path: str) -> bool:
         """See `Warehouse`."""

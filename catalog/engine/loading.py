@@ -21,7 +21,7 @@ from catalog.engine import csvfiles, csvrecords, footers
 from catalog.engine.csvfiles import CsvFile
 from catalog.engine.session import only_row, told, translate
 from catalog.engine.views import exact_path
-from catalog.errors import InvalidInput, LakeError, OperationFailed
+from catalog.errors import InvalidInput, LakeError, OperationFailed, SchemaConflict
 from catalog.names import ident, lit
 from catalog.schema import Schema, SchemaPolicy, plan_evolution
 from catalog.sources import SourceFile, TextOptions
@@ -86,7 +86,12 @@ class SourceSet:
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
         csvfiles.reset_counter(con)  # a counting select does not even bind without it
-        self._parts = [self._open(file, options, wanted) for file in files]
+        self._parts: list[_Part] = []
+        known = dict(wanted)
+        for file in files:  # what the first files hold guides how the text of the next is read
+            part = self._open(file, options, known)
+            known = {**{f.name: f.type for f in part.fields}, **known}
+            self._parts.append(part)
 
     def _open(self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]) -> _Part:
         if file.format == "csv":
@@ -201,7 +206,13 @@ class SourceSet:
         for part in self._parts[1:]:
             arriving = _meet(merged, part) if part.csv is not None else part.fields
             widened = _widen_text(merged, arriving) if self.is_text else merged
-            merged = plan_evolution(widened, arriving, policy, 0).schema
+            try:
+                merged = plan_evolution(widened, arriving, policy, 0).schema
+            except SchemaConflict as error:
+                before = self._parts[0].source.label
+                message = error.message.replace("in the dataset", f"in {before}")
+                message = message.replace("in the source", f"in {part.source.label}")
+                raise SchemaConflict(message, error.hint, error.changes) from error
         return merged.fields
 
     def select(self, fields: Sequence[Field], *, counting: bool) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from catalog.errors import OutcomeUnknown, StoreUnreachable
+from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
 from catalog.metadata.reader import BUSY_SECONDS, sqlite_path
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
@@ -139,9 +139,11 @@ def create(url: str) -> None:
 
     Raises:
         StoreUnreachable: the database cannot be opened or written.
+        Conflict: a newer program has used it.
     """
     from alembic import command  # 0.3 s to import; only `init` and `migrate` need it
     from alembic.config import Config
+    from alembic.util.exc import CommandError
 
     database = Database(url)
     if not database.is_postgres:
@@ -156,5 +158,10 @@ def create(url: str) -> None:
                 conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7305131)")
             config.attributes["connection"] = conn
             command.upgrade(config, "head")
+    except CommandError as error:
+        raise Conflict(
+            f"The metadata store {hide_password(url)} was used by a newer lakectl.",
+            "Upgrade this one.",
+        ) from error
     finally:
         database.close()
