@@ -195,9 +195,12 @@ def _commit(
         spec, schema = metadata.spec(), metadata.schema()
         change = _change(load, effect, published, schema, spec)
         rows = _rows(load, target, effect, published)
-        return writing.commit_new(
+        made = writing.commit_new(
             load.handles, target.dataset_id, load.name, metadata, (change, rows)
         )
+        if made is None:  # another first load was faster: this one is a second load now
+            raise Stale
+        return made
     prepared: dict[int, Change] = {}
 
     def plan(state: TableState | None, now: Dataset | None) -> tuple[Change, writing.Rows]:

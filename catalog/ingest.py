@@ -102,6 +102,8 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
     warm = threading.Thread(target=_import_commit_side, daemon=True)
     with _scratch(handles) as scratch:
         files = sources.collect(request.sources, scratch, request.format)
+        if request.frame is not None:
+            request = replace(request, frame=_held(request.frame, scratch))
         # PyIceberg takes most of a second to import; DuckDB needs the interpreter little.
         warm.start()
         key = request.write_key or handles.new_id()
@@ -114,6 +116,19 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
             finally:
                 warm.join()
     raise Conflict(f"{name} kept changing while this was loaded.", "Try it again.")
+
+
+def _held(frame: Any, scratch: Path) -> Any:
+    """An Arrow table as it is; a reader, which can be read once only, as a table on disk."""
+    import pyarrow as pa
+
+    if isinstance(frame, pa.Table):
+        return frame
+    path = str(scratch / "frame.arrow")
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, frame.schema) as out:
+        for batch in frame:
+            out.write_batch(batch)
+    return pa.ipc.open_file(pa.memory_map(path)).read_all()
 
 
 def _import_commit_side() -> None:

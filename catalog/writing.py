@@ -163,21 +163,18 @@ def commit_new(
     name: DatasetName,
     metadata: Any,
     plan: tuple[Change, Rows],
-) -> Outcome:
+) -> Outcome | None:
     """Make a table together with its first snapshot: a failed first load leaves no table.
 
-    Raises:
-        Conflict: a dataset of that name was made meanwhile.
+    Returns:
+        None when a dataset of that name was made meanwhile.
     """
     from catalog.metadata.locks import commit_lock
 
     change, rows = plan
     with commit_lock(handles.database, handles.state / "locks", dataset_id):
         target = _Target(dataset_id, name, None)
-        outcome = _try(handles, target, metadata, change, rows)
-    if outcome is None:
-        raise Conflict(f"Another writer has just made {name}.", "Run it again to add to it.")
-    return outcome
+        return _try(handles, target, metadata, change, rows)
 
 
 def _newest(handles: Handles, dataset_id: str) -> tuple[Dataset, TableState]:
