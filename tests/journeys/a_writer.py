@@ -1,0 +1,32 @@
+"""One of several writers: appends again and again over the Python API. Run as a script.
+
+Arguments: the lake's folder, the dataset, the writer's number, how many appends. A line on stdin
+starts it; each append that was answered is a line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pyarrow as pa
+
+import lakectl
+
+
+def main() -> None:
+    """Append as told."""
+    folder, dataset, writer, times = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    lake = lakectl.open(folder)
+    handle = lake.dataset(dataset)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for turn in range(times):
+        rows = pa.table({"writer": [writer] * 10, "turn": [turn] * 10, "n": list(range(10))})
+        report = handle.append(rows, message=f"{writer}/{turn}")
+        told = {"version": report.version, "rows": report.rows_added, "turn": turn}
+        print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Lakes over the Python API, in this process: cheap enough to build nasty ones."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import lakectl
+
+
+def opened(folder: Path) -> lakectl.Lake:
+    """The lake in a folder, open in this process."""
+    return lakectl.open(folder)
+
+
+def load(lake: lakectl.Lake, into: str, *sources: Path, **options: Any) -> Any:
+    """What `lakectl ingest` does, without a process."""
+    from catalog.ingest import IngestRequest
+
+    names = tuple(str(source) for source in sources)
+    return lake.ingest(IngestRequest(into=into, sources=names, **options))
+
+
+def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """Rows of the lake's own tables, on SQLite."""
+    with sqlite3.connect(folder / ".lakectl/lake.db", timeout=60) as connection:
+        found = connection.execute(query).fetchall()
+    connection.close()
+    return found
+
+
+def broken_rules(folder: Path) -> list[str]:
+    """Every rule of a lake on SQLite that does not hold; empty for a sound one.
+
+    Every referenced file is there with its recorded size; keys are unique; versions of a dataset
+    strictly rise with their commits; each file on disk is referenced or named by an open intent.
+    """
+    found = [str(row) for row in ask(folder, "PRAGMA integrity_check") if row != ("ok",)]
+    live = ask(
+        folder,
+        "SELECT path, bytes FROM data_files f WHERE NOT EXISTS "
+        "(SELECT 1 FROM versions v WHERE v.dataset_id = f.dataset_id "
+        "AND v.version = f.version AND v.expired_at IS NOT NULL)",
+    )
+    for path, size in live:
+        if not Path(path).is_file():
+            found.append(f"missing {path}")
+        elif Path(path).stat().st_size != size:
+            found.append(f"of another size: {path}")
+    twins = ask(folder, "SELECT key FROM ledger GROUP BY key HAVING count(*) > 1")
+    found += [f"key twice: {key}" for (key,) in twins]
+    found += _unordered(folder)
+    named = {path for (path,) in ask(folder, "SELECT path FROM data_files")}
+    open_ones = {i for (i,) in ask(folder, "SELECT id FROM intents WHERE state = 'open'")}
+    for path in (folder / "warehouse").rglob("data/*.parquet"):
+        if str(path) not in named and path.name.rpartition("-")[0] not in open_ones:
+            found.append(f"litter without a name: {path}")
+    return found
+
+
+def _unordered(folder: Path) -> list[str]:
+    ordered = "SELECT dataset_id, version, committed_at FROM versions ORDER BY dataset_id, version"
+    found = []
+    before: tuple[str, int, int] = ("", 0, 0)
+    for row in ask(folder, ordered):
+        if row[0] == before[0] and not (row[1] > before[1] and row[2] >= before[2]):
+            found.append(f"version {row[1]} was committed before {before[1]}")
+        before = (row[0], row[1], row[2])
+    return found

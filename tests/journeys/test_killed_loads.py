@@ -1,0 +1,111 @@
+"""Loads that are killed at any instant: what was answered is there once, what was not is whole or gone."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lake_builder import ask, broken_rules
+from lake_shell import Shell, command, environment
+
+_ROWS = 500
+_SEED = 20261121
+
+
+def _start(lake: Shell, number: int) -> subprocess.Popen[bytes]:
+    lines = ["load,n,text", *(f"{number},{n},some words {n}" for n in range(_ROWS))]
+    lake.file(f"in/{number}.csv", lines)
+    return subprocess.Popen(
+        [*command(), "ingest", f"in/{number}.csv", "--into", "nyc.trips", "-o", "json"],
+        cwd=lake.cwd,
+        env=environment(lake.cwd),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _answered(one: subprocess.Popen[bytes]) -> bool:
+    """Whether the load was acknowledged: its whole report came out."""
+    out, _ = one.communicate()
+    return out.endswith(b"}\n") and json.loads(out)["rows_added"] == _ROWS
+
+
+def _instants(lake: Shell, times: int) -> Iterator[float]:
+    """Instants over the whole life of a load, half of them in the part that writes and commits."""
+    took = []
+    for number in (0, 1):
+        begun = time.monotonic()
+        assert _answered(_start(lake, -1 - number))
+        took.append(time.monotonic() - begun)
+    usual = min(took)
+    chance = random.Random(_SEED)
+    for number in range(times):
+        low, high = (0.0, 1.1) if number % 2 else (0.55, 1.02)
+        yield usual * chance.uniform(low, high)
+
+
+def _kill_at_random(lake: Shell, times: int) -> tuple[set[int], set[int]]:
+    """(loads that were killed, loads that were answered)."""
+    killed, answered = set(), {-1, -2}
+    for number, instant in enumerate(_instants(lake, times)):
+        one = _start(lake, number)
+        try:
+            one.wait(instant)
+        except subprocess.TimeoutExpired:
+            one.kill()
+        if _answered(one):
+            answered.add(number)
+        if one.returncode:
+            assert one.returncode == -9
+            killed.add(number)
+    return killed, answered
+
+
+def _check(lake: Shell, killed: set[int], answered: set[int]) -> None:
+    rows = lake.sql("SELECT load, count(*) AS c, count(DISTINCT n) AS d FROM nyc.trips GROUP BY 1")
+    there = {row["load"] for row in rows}
+    assert {(row["c"], row["d"]) for row in rows} == {(_ROWS, _ROWS)}, "a part of a load is seen"
+    assert answered <= there, "an answered load is missing"
+    assert there <= answered | killed
+    assert broken_rules(lake.cwd) == []
+    # The next one succeeds, and what was killed can simply be loaded again: never twice.
+    after = _start(lake, 10_000)
+    assert _answered(after)
+    for number in sorted(killed)[:3]:
+        lake.ok("ingest", f"in/{number}.csv", "--into", "nyc.trips")
+    again = lake.sql("SELECT load, count(*) AS c FROM nyc.trips GROUP BY 1")
+    assert {row["c"] for row in again} == {_ROWS}
+    assert {row["load"] for row in again} == there | {10_000} | set(sorted(killed)[:3])
+    assert broken_rules(lake.cwd) == []
+
+
+def _open_intents_name_the_litter(lake: Shell) -> None:
+    known = {path for (path,) in ask(lake.cwd, "SELECT path FROM data_files")}
+    lost = [p for p in _data(lake) if str(p) not in known]
+    named = {name for (name,) in ask(lake.cwd, "SELECT id FROM intents WHERE state = 'open'")}
+    assert {path.name.rpartition("-")[0] for path in lost} <= named
+
+
+def _data(lake: Shell) -> list[Path]:
+    return [p for p in (lake.cwd / "warehouse").rglob("data/*.parquet") if p.is_file()]
+
+
+def test_eight_killed_loads_leave_every_answered_row_once(lake: Shell) -> None:
+    killed, answered = _kill_at_random(lake, 8)
+    assert len(killed) >= 3
+    _open_intents_name_the_litter(lake)
+    _check(lake, killed, answered)
+
+
+@pytest.mark.slow
+def test_fifty_killed_loads_leave_every_answered_row_once(lake: Shell) -> None:
+    killed, answered = _kill_at_random(lake, 50)
+    print(f"{len(killed)} of 50 killed, {len(answered & killed)} of them after their answer")
+    assert len(killed) >= 30
+    _open_intents_name_the_litter(lake)
+    _check(lake, killed, answered)

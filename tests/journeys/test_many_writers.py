@@ -1,0 +1,171 @@
+"""Many writers append to one dataset at once: none fails, nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import a_writer
+import pyarrow as pa
+import pytest
+from lake_builder import broken_rules, opened
+from lake_shell import Shell, command, environment
+from real_postgres import PostgresServer
+
+_PATIENCE = 600
+
+
+def _together(
+    lake: Shell,
+    writers: int,
+    times: int,
+    env: Mapping[str, str] | None = None,
+    on_answer: Callable[[int], None] = lambda count: None,
+) -> list[dict[str, Any]]:
+    """Let several processes append at once; returns every answer that any of them got."""
+    script = [sys.executable, str(Path(a_writer.__file__)), str(lake.cwd), "nyc.trips"]
+    running = [
+        subprocess.Popen(
+            [*script, str(number), str(times)],
+            env=environment(lake.cwd, {**lake.env, **(env or {})}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(writers)
+    ]
+    answers: list[dict[str, Any]] = []
+    turn = threading.Lock()
+
+    def listen(one: subprocess.Popen[str]) -> None:
+        assert one.stdout is not None
+        for line in one.stdout:
+            with turn:
+                answers.append(json.loads(line))
+                on_answer(len(answers))
+
+    try:
+        for one in running:
+            assert one.stdout is not None
+            assert one.stdout.readline() == "ready\n"
+        listeners = [threading.Thread(target=listen, args=(one,)) for one in running]
+        for one, listener in zip(running, listeners, strict=True):
+            listener.start()
+            assert one.stdin is not None
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        for listener in listeners:
+            listener.join(_PATIENCE)
+        for one in running:
+            one.wait(_PATIENCE)
+            assert one.stderr is not None
+            words = one.stderr.read()
+            assert (one.returncode, words) == (0, ""), words
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+            for pipe in (one.stdin, one.stdout, one.stderr):
+                if pipe is not None:
+                    pipe.close()
+    return answers
+
+
+def _seed(lake: Shell) -> None:
+    """A first version, of no writer."""
+    lake.ingest("-", "--into", "nyc.trips", stdin=b'{"writer": -1, "turn": 0, "n": 0}\n')
+
+
+def _check(lake: Shell, writers: int, times: int, answers: list[dict[str, Any]]) -> None:
+    total = writers * times
+    assert len(answers) == total
+    assert sorted(a["version"] for a in answers) == list(range(2, total + 2))
+    assert {a["rows"] for a in answers} == {10}
+    assert lake.sql(
+        "SELECT count(*) AS n, count(DISTINCT (writer, turn, n)) AS d, "
+        "count(DISTINCT writer) AS w FROM nyc.trips WHERE writer >= 0"
+    ) == [{"n": total * 10, "d": total * 10, "w": writers}]
+    versions = lake.json("versions", "nyc.trips")
+    assert [v["version"] for v in versions] == list(range(total + 1, 0, -1))
+    moments = [v["committed_at"] for v in versions]
+    assert moments == sorted(moments, reverse=True)
+    each = {f"{writer}/{turn}" for writer in range(writers) for turn in range(times)}
+    assert {v["message"] for v in versions} == each | {None}
+    assert [v["rows"] for v in versions] == [(v["version"] - 1) * 10 + 1 for v in versions]
+
+
+def test_four_writers_on_sqlite_all_get_through(lake: Shell) -> None:
+    _seed(lake)
+    answers = _together(lake, 4, 10)
+    _check(lake, 4, 10, answers)
+    assert broken_rules(lake.cwd) == []
+
+
+@pytest.mark.slow
+def test_eight_writers_of_25_appends_on_sqlite_all_get_through(lake: Shell) -> None:
+    _seed(lake)
+    answers = _together(lake, 8, 25)
+    _check(lake, 8, 25, answers)
+    assert broken_rules(lake.cwd) == []
+
+
+def test_four_writers_get_through_a_restart_of_postgres(
+    postgres_lake: Shell, postgres: PostgresServer
+) -> None:
+    restarted = threading.Event()
+    _seed(postgres_lake)
+
+    def restart(count: int) -> None:
+        if count == 15:
+            postgres.restart(immediate=True)
+            restarted.set()
+
+    answers = _together(postgres_lake, 4, 10, on_answer=restart)
+    assert restarted.is_set()
+    _check(postgres_lake, 4, 10, answers)
+
+
+def test_commands_that_load_a_new_dataset_at_once_all_get_through(lake: Shell) -> None:
+    running = []
+    for number in range(4):
+        lake.file(f"{number}.csv", ["id,n", *(f"{number},{n}" for n in range(5))])
+        words = [*command(), "ingest", f"{number}.csv", "--into", "nyc.trips", "-o", "json"]
+        running.append(
+            subprocess.Popen(
+                words,
+                cwd=lake.cwd,
+                env=environment(lake.cwd),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    done = [(*one.communicate(timeout=_PATIENCE), one.returncode) for one in running]
+    assert [(err, code) for _, err, code in done] == [("", 0)] * 4
+    assert sorted(json.loads(out)["version"] for out, _, _ in done) == [1, 2, 3, 4]
+    assert lake.one("SELECT count(DISTINCT (id, n)) FROM nyc.trips") == 20
+    assert lake.one("SELECT count(*) FROM nyc.trips") == 20
+    assert broken_rules(lake.cwd) == []
+
+
+def test_a_reader_is_loaded_whole_although_the_dataset_changed_meanwhile(lake: Shell) -> None:
+    lake.ingest("-", "--into", "nyc.trips", stdin=b'{"n": -1}\n')
+    schema = pa.schema([("n", pa.int64())])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch([list(range(10))], schema=schema)
+        lake.ok("annotate", "nyc.trips", "--column", "n=a number")
+        yield pa.record_batch([list(range(10, 20))], schema=schema)
+
+    with opened(lake.cwd) as here:
+        rows = pa.RecordBatchReader.from_batches(schema, batches())
+        report = here.dataset("nyc.trips").append(rows)
+    assert (report.rows_added, report.rows) == (20, 21)
+    assert lake.sql("SELECT count(*) AS c, sum(n) AS s FROM nyc.trips") == [{"c": 21, "s": 189}]
+    assert lake.json("schema", "nyc.trips")[0]["doc"] == "a number"
