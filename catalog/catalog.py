@@ -28,7 +28,7 @@ from catalog.names import check_part, parse_dataset
 if TYPE_CHECKING:
     from catalog.changes import Annotation, Done
     from catalog.engine.box import Box
-    from catalog.ingest import IngestRequest
+    from catalog.planning import IngestRequest
     from catalog.search import Hit
 
 QUERY_SECONDS = 300.0

@@ -93,7 +93,7 @@ def _write(handles: Handles, name: str, at: str | int | None, path: Path, form: 
 
 
 def _to_object(handles: Handles, name: str, at: str | int | None, target: str, form: str) -> int:
-    from catalog.storage import open_gcs
+    from catalog.gcs import open_gcs
 
     if target.startswith(handles.warehouse.uri + "/"):
         raise NotAllowed(f"{target} lies in the warehouse; only the lake writes there.")

@@ -12,67 +12,28 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import committing, merging, names, partition, sources, sync, types, writing
+from catalog import committing, merging, names, sources, sync, types, writing
 from catalog.committing import Stale
-from catalog.errors import Conflict, InvalidInput, NotFound, OperationFailed
+from catalog.errors import Conflict, NotFound, OperationFailed
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
-from catalog.names import DatasetName, ident
-from catalog.partition import PartitionField
-from catalog.schema import Evolution, Schema, SchemaPolicy, new_schema, plan_evolution
+from catalog.names import DatasetName
+from catalog.planning import IngestRequest, Plan, check, plan_for
+from catalog.schema import Schema, SchemaPolicy
 from catalog.seen import Seen
-from catalog.sources import SourceFile, TextOptions
-from catalog.types import Field
+from catalog.sources import SourceFile
 
 if TYPE_CHECKING:
     from catalog.engine.loading import Rejects, SourceSet
 
-MODES = ("append", "overwrite", "merge")
 _RETRIES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class IngestRequest:
-    """What to load, and how. `frame` is an Arrow table or reader instead of sources."""
-
-    into: str
-    sources: tuple[str, ...] = ()
-    frame: Any = None
-    mode: str = "append"
-    key: tuple[str, ...] = ()
-    partition_by: tuple[str, ...] = ()
-    select: str | None = None
-    message: str | None = None
-    run_id: str | None = None
-    on_bad_row: str = "fail"
-    schema: SchemaPolicy = SchemaPolicy.REFUSE
-    if_seen: str = "skip"
-    format: str | None = None
-    text: TextOptions = field(default_factory=TextOptions)
-    branch: str = "main"
-    write_key: str | None = None  # a key of the caller's own: the same key never loads twice
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What has been decided before the first byte is written."""
-
-    request: IngestRequest
-    name: DatasetName
-    dataset: Dataset | None
-    schema: Schema
-    parts: tuple[PartitionField, ...]
-    evolution: Evolution | None
-    select: str  # gives the rows to write
-    text_fields: tuple[Field, ...]  # of the sources themselves
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +58,7 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
     """
     started = time.monotonic()
     handles.require_writable()
-    _check(request)
+    check(request)
     name = names.parse_dataset(request.into)
     warm = threading.Thread(target=_import_commit_side, daemon=True)
     with _scratch(handles) as scratch:
@@ -135,21 +96,6 @@ def _import_commit_side() -> None:
     import catalog.iceberg.commits
     import catalog.iceberg.datafiles
     import catalog.metadata.records  # noqa: F401
-
-
-def _check(request: IngestRequest) -> None:
-    if request.mode not in MODES:
-        raise InvalidInput(f"There is no mode {request.mode!r}.", f"Use {', '.join(MODES)}.")
-    if request.mode == "merge" and not request.key:
-        raise InvalidInput("A merge needs a key.", "Say --key COLUMN or --key A,B.")
-    if request.key and request.mode != "merge":
-        raise InvalidInput("--key goes with --mode merge.")
-    if request.on_bad_row not in {"fail", "quarantine"}:
-        raise InvalidInput(f"--on-bad-row takes fail or quarantine, not {request.on_bad_row!r}.")
-    if request.if_seen not in {"skip", "load"}:
-        raise InvalidInput(f"--if-seen takes skip or load, not {request.if_seen!r}.")
-    if request.frame is None and not request.sources:
-        raise InvalidInput("There is nothing to load.", "Name a file, folder, address or -.")
 
 
 @contextmanager
@@ -254,80 +200,14 @@ def _is_one_document(file: SourceFile) -> bool:
 
 def _decide(
     con: Any, request: IngestRequest, name: DatasetName, dataset: Dataset | None, opened: SourceSet
-) -> _Plan:
+) -> Plan:
     """Find every schema change and every mistake before anything is written."""
     policy = request.schema if dataset else SchemaPolicy.EVOLVE
     fields = opened.fields(policy)
-    return _plan_for(con, request, name, dataset, fields, opened.select(fields, counting=True))
+    return plan_for(con, request, name, dataset, fields, opened.select(fields, counting=True))
 
 
-def _plan_for(
-    con: Any,
-    request: IngestRequest,
-    name: DatasetName,
-    dataset: Dataset | None,
-    fields: tuple[Field, ...],
-    select: str,
-) -> _Plan:
-    incoming = fields
-    if request.select:
-        select, incoming = _selected(con, request.select, select)
-    if dataset is None:
-        schema = new_schema(incoming)
-        parts = partition.parse(request.partition_by, schema)
-        evolution = None
-    else:
-        last_id = max(dataset.last_field_id, dataset.schema.max_id())
-        evolution = plan_evolution(dataset.schema, incoming, request.schema, last_id)
-        schema, parts = evolution.schema, dataset.partitioning
-        _check_partitioning(request, dataset)
-        select = _shape(select, schema, incoming)
-    for column in request.key:
-        if schema.find(column) is None:
-            known = ", ".join(schema.names[:12])
-            raise InvalidInput(f"The key column {column!r} is not there.", f"Columns: {known}.")
-    notes = [str(c) for c in evolution.changes] if evolution else []
-    return _Plan(request, name, dataset, schema, parts, evolution, select, fields, notes)
-
-
-def _selected(con: Any, statement: str, source: str) -> tuple[str, tuple[Field, ...]]:
-    """A person's SELECT over `source`, and the fields it gives."""
-    from catalog.engine.session import told
-
-    wrapped = f"WITH source AS ({source}) SELECT * FROM (\n{statement.strip().rstrip(';')}\n)"
-    with told("--select"):
-        found = con.extract_statements(wrapped)
-        if len(found) != 1 or found[0].type.name != "SELECT":
-            raise InvalidInput("--select takes one SELECT over `source`.")
-        relation = con.sql(wrapped)
-        fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
-    return wrapped, fields
-
-
-def _shape(select: str, schema: Schema, incoming: Sequence[Field]) -> str:
-    """The rows in the columns of the schema; one that does not arrive is NULL."""
-    has = {f.name for f in incoming}
-    given = {f.name: ident(f.name) if f.name in has else "NULL" for f in schema.fields}
-    columns = (
-        f"{given[f.name]}::{types.duckdb_of(f.type)} AS {ident(f.name)}" for f in schema.fields
-    )
-    return f"SELECT {', '.join(columns)} FROM ({select})"
-
-
-def _check_partitioning(request: IngestRequest, dataset: Dataset) -> None:
-    if not request.partition_by:
-        return
-    asked = partition.parse(request.partition_by, dataset.schema)
-    have = [(p.source_id, p.transform) for p in dataset.partitioning]
-    if [(p.source_id, p.transform) for p in asked] != have:
-        now = ", ".join(p.text(dataset.schema) for p in dataset.partitioning) or "nothing"
-        raise Conflict(
-            f"{dataset.name} is partitioned by {now}.",
-            "The partitioning of a dataset is set by its first load; leave --partition-by away.",
-        )
-
-
-def _load(work: _Work, plan: _Plan, opened: SourceSet, bad_json: Rejects | None) -> IngestReport:
+def _load(work: _Work, plan: Plan, opened: SourceSet, bad_json: Rejects | None) -> IngestReport:
     from catalog.engine import loading
 
     rejects = bad_json or loading.Rejects()
@@ -345,14 +225,14 @@ def _load(work: _Work, plan: _Plan, opened: SourceSet, bad_json: Rejects | None)
         return _finish(work, plan, target, written, rejects.rows)
 
 
-def _announced(handles: Handles, plan: _Plan) -> Any:
+def _announced(handles: Handles, plan: Plan) -> Any:
     dataset_id = plan.dataset.id if plan.dataset else handles.new_id()
     warehouse = handles.warehouse.uri
     location = plan.dataset.location if plan.dataset else f"{warehouse}/{dataset_id}"
     return writing.intent(handles, dataset_id, location)
 
 
-def _copy(con: Any, plan: _Plan, target: writing.Intent) -> list[WrittenFile]:
+def _copy(con: Any, plan: Plan, target: writing.Intent) -> list[WrittenFile]:
     from catalog.engine.copying import copy_to_parquet
 
     if plan.request.mode == "merge":  # the rows are needed as a whole first; see `merging`
@@ -362,7 +242,7 @@ def _copy(con: Any, plan: _Plan, target: writing.Intent) -> list[WrittenFile]:
 
 
 def _first_pass(
-    work: _Work, plan: _Plan, opened: SourceSet, target: writing.Intent
+    work: _Work, plan: Plan, opened: SourceSet, target: writing.Intent
 ) -> list[WrittenFile] | None:
     """Write the files, or None when text holds rows that are not what they should be."""
     from catalog.engine import csvfiles
@@ -394,12 +274,12 @@ def _empty(folder: Path) -> None:
             entry.unlink()
 
 
-def _slow_pass(work: _Work, plan: _Plan, opened: SourceSet) -> tuple[_Plan, Rejects]:
+def _slow_pass(work: _Work, plan: Plan, opened: SourceSet) -> tuple[Plan, Rejects]:
     """Widen what may be widened, then find the rows that are bad all the same."""
     request, dataset = plan.request, plan.dataset
     free = dataset is None or request.select is not None
     found = opened.slow_pass(plan.text_fields, widen=free)
-    better = _plan_for(work.con, request, plan.name, dataset, found.fields, found.select)
+    better = plan_for(work.con, request, plan.name, dataset, found.fields, found.select)
     for before, after in zip(plan.text_fields, found.fields, strict=True):
         if before.type != after.type:
             text = types.text_of(after.type)
@@ -423,7 +303,7 @@ def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
 
 
 def _check_before_quarantine(
-    work: _Work, plan: _Plan, written: list[WrittenFile], rejects: Rejects
+    work: _Work, plan: Plan, written: list[WrittenFile], rejects: Rejects
 ) -> None:
     """Refuse now what would be refused later, so that a refused load leaves nothing behind."""
     if plan.request.mode == "merge":
@@ -447,7 +327,7 @@ def quarantine_name(name: DatasetName) -> DatasetName:
     return DatasetName(name.namespace, f"{name.name[:52]}_quarantine")
 
 
-def _quarantine(work: _Work, plan: _Plan, rejects: Rejects) -> None:
+def _quarantine(work: _Work, plan: Plan, rejects: Rejects) -> None:
     """Keep the bad rows in a dataset of their own, before the good ones become visible."""
     from catalog.engine import loading
 
@@ -460,7 +340,7 @@ def _quarantine(work: _Work, plan: _Plan, rejects: Rejects) -> None:
     name = quarantine_name(plan.name)
     select = loading.rejects_select(rejects)
     dataset = _existing(work.handles, name)
-    aside = _plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
+    aside = plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
     with _announced(work.handles, aside) as target:
         written = _copy(work.con, aside, target)
         _finish(replace(work, seen=None), aside, target, written, 0)
@@ -476,7 +356,7 @@ def _load_frame(
     with told("Reading the frame"):
         relation = work.con.sql("SELECT * FROM lakectl_frame")
         fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
-    plan = _plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
+    plan = plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
     with _announced(work.handles, plan) as target:
         written = _copy(work.con, plan, target)
         return _finish(work, plan, target, written, 0)
@@ -484,7 +364,7 @@ def _load_frame(
 
 def _finish(
     work: _Work,
-    plan: _Plan,
+    plan: Plan,
     target: writing.Intent,
     written: list[WrittenFile],
     quarantined: int,

@@ -156,7 +156,7 @@ def _download(url: str, scratch: Path) -> Path:
 
 
 def _fetch_objects(text: str, scratch: Path) -> Iterator[tuple[str, Path]]:
-    from catalog.storage import open_gcs
+    from catalog.gcs import open_gcs
 
     filesystem = open_gcs()
     try:

@@ -8,15 +8,12 @@ so nothing that a table's metadata says can lead out of the warehouse.
 
 from __future__ import annotations
 
-import base64
 import errno
 import os
-import posixpath
 import uuid
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from catalog.errors import (
     Conflict,
@@ -94,6 +91,8 @@ def open_warehouse(uri: str) -> Warehouse:
         InvalidInput: a scheme that the lake does not speak, or a relative folder.
     """
     if uri.startswith("gs://"):
+        from catalog.gcs import GcsWarehouse  # a local lake does not need it
+
         return GcsWarehouse(uri.rstrip("/"))
     if "://" in uri:
         raise InvalidInput(
@@ -115,7 +114,8 @@ def checksum_of(path: Path) -> str:
     return f"crc32c:{crc:08x}"
 
 
-def _outside(path: str, uri: str) -> NotAllowed:
+def outside(path: str, uri: str) -> NotAllowed:
+    """The error for a path that leads out of the warehouse."""
     return NotAllowed(
         f"The path {path!r} lies outside the warehouse {uri}.",
         "A table's metadata names it, so that table may have been tampered with; it was not read.",
@@ -146,10 +146,10 @@ class LocalWarehouse:
         """See `Warehouse`; symbolic links are followed before the comparison."""
         plain = path.removeprefix("file://") if path.startswith("file:///") else path
         if "\x00" in plain or "://" in plain or not os.path.isabs(plain):
-            raise _outside(path, self.uri)
+            raise outside(path, self.uri)
         real = os.path.realpath(plain)
         if not real.startswith(self.uri + os.sep):
-            raise _outside(path, self.uri)
+            raise outside(path, self.uri)
         return real
 
     def prepare(self, folder: str) -> None:
@@ -271,156 +271,3 @@ def _sync_folder(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-class GcsWarehouse:
-    """A warehouse in a bucket of Google Cloud Storage, or of a server that speaks its protocol.
-
-    Credentials are Google's default ones; `STORAGE_EMULATOR_HOST` names another server.
-    """
-
-    is_remote = True
-
-    def __init__(self, uri: str) -> None:
-        self.uri = uri
-
-    @cached_property
-    def filesystem(self) -> Any:
-        """The gcsfs filesystem; made at first use, as its import is slow."""
-        return open_gcs()
-
-    def contain(self, path: str) -> str:
-        """See `Warehouse`."""
-        inside = path.startswith(self.uri + "/") and "\x00" not in path
-        if not inside or posixpath.normpath(path[5:]) != path[5:]:
-            raise _outside(path, self.uri)
-        return path
-
-    def prepare(self, folder: str) -> None:
-        """See `Warehouse`; object stores have no folders."""
-
-    def staging(self, folder: str) -> Path:
-        """See `Warehouse`: under the local temporary folder, as DuckDB writes local files only."""
-        import tempfile
-
-        return Path(tempfile.mkdtemp(prefix="lakectl-"))
-
-    def publish(self, staged: Path, path: str) -> str:
-        """See `Warehouse`."""
-        checksum = checksum_of(staged)
-        final = self.contain(path)
-
-        def upload() -> None:
-            self.filesystem.put_file(str(staged), final, mode="create", chunksize=2 * _CHUNK)
-
-        self._create(upload, final, checksum)
-        staged.unlink()
-        return checksum
-
-    def write(self, path: str, data: bytes, *, settle: bool = True) -> None:
-        """See `Warehouse`; an object is durable at once."""
-        import google_crc32c
-
-        final = self.contain(path)
-        checksum = f"crc32c:{google_crc32c.value(data):08x}"
-        self._create(lambda: self.filesystem.pipe_file(final, data, mode="create"), final, checksum)
-
-    def _create(self, upload: Any, path: str, checksum: str) -> None:
-        """Upload to a name that must be new, and see that what lies there is what was meant.
-
-        A lost answer makes gcsfs ask again, and the store then says that the name is taken: by us
-        if the checksum is ours.
-        """
-        try:
-            upload()
-        except FileExistsError:
-            pass
-        except Exception as error:
-            raise _unreachable(path, error) from error
-        found = self._info(path)
-        crc = int.from_bytes(base64.b64decode(found["crc32c"]), "big")
-        if f"crc32c:{crc:08x}" != checksum:
-            raise StoreUnreachable(
-                f"{path} does not hold what was uploaded: its checksum differs.",
-                "Nothing of this change was kept. Check who else writes into this bucket.",
-            )
-
-    def _info(self, path: str) -> dict[str, Any]:
-        inside = self.contain(path)
-        try:
-            found: dict[str, Any] = self.filesystem.info(inside)
-        except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
-        except Exception as error:
-            raise _unreachable(path, error) from error
-        return found
-
-    def read(self, path: str) -> bytes:
-        """See `Warehouse`."""
-        inside = self.contain(path)
-        try:
-            return bytes(self.filesystem.cat_file(inside))
-        except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
-        except Exception as error:
-            raise _unreachable(path, error) from error
-
-    def read_range(self, path: str, start: int, end: int) -> bytes:
-        """See `Warehouse`."""
-        inside = self.contain(path)
-        try:
-            return bytes(self.filesystem.cat_file(inside, start=start, end=end))
-        except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
-
-    def exists(self, path: str) -> bool:
-        """See `Warehouse`."""
-        try:
-            self._info(path)
-        except NotFound:
-            return False
-        return True
-
-    def size(self, path: str) -> int:
-        """See `Warehouse`."""
-        return int(self._info(path)["size"])
-
-    def delete(self, paths: Iterable[str]) -> None:
-        """See `Warehouse`."""
-        for path in paths:
-            try:
-                self.filesystem.rm_file(self.contain(path))
-            except FileNotFoundError:
-                continue
-
-    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
-        """See `Warehouse`."""
-        top = f"{self.uri}/{folder}" if folder else self.uri
-        for path, info in self.filesystem.find(top, detail=True).items():
-            yield f"gs://{path}", int(info["size"])
-
-
-def open_gcs() -> Any:
-    """A gcsfs filesystem that asks the store itself every time and never guesses."""
-    server = os.environ.get("STORAGE_EMULATOR_HOST")
-    if server:
-        # Without this gcsfs asks the kind of each bucket over TLS, which a plain server lets hang
-        # for a minute. It must be set before the first import.
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    import gcsfs
-
-    options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
-    if server:
-        options |= {"token": "anon", "endpoint_url": server, "project": "lakectl"}
-    else:
-        options["token"] = "google_default"
-    return gcsfs.GCSFileSystem(**options)
-
-
-def _unreachable(path: str, error: Exception) -> LakeError:
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return StoreUnreachable(
-        f"The object store did not take or give {path}: {first}",
-        "Check the network, the bucket and your Google credentials "
-        "(gcloud auth application-default login).",
-    )

@@ -308,13 +308,13 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
     """
     seen: dict[str, str] = {}
     for name in names:
-        twin = seen.setdefault(name.lower(), name)
-        if twin is not name:
+        if name.lower() in seen:
             raise InvalidInput(
-                f"{where} has two columns called {twin!r} and {name!r}: "
+                f"{where} has two columns called {seen[name.lower()]!r} and {name!r}: "
                 "names must differ by more than upper and lower case.",
                 "Rename one while loading: --select 'SELECT a AS first, … FROM source'.",
             )
+        seen[name.lower()] = name
 
 
 def fields_from_duckdb(names: list[str], kinds: list[Any]) -> tuple[Field, ...]:

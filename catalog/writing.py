@@ -52,18 +52,17 @@ def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]
     If the block fails, the intent is closed as failed: whatever it published was removed. If the
     process dies, the row stays open and names the litter.
     """
-    from catalog.metadata import records
-
     handles.require_writable()
     write_id = handles.new_id()
-    with handles.database.write() as conn:
-        records.write_intent(conn, write_id, dataset_id, location, handles.now())
+    handles.reader.announce(write_id, dataset_id, location, handles.now())
     staging = handles.warehouse.staging(f"{location}/data")
     try:
         yield Intent(write_id, dataset_id, location, staging)
     except OutcomeUnknown:
         raise
     except BaseException:
+        from catalog.metadata import records
+
         with suppress(LakeError), handles.database.write() as conn:
             records.close_intent(conn, write_id, "failed")
         raise

@@ -113,7 +113,7 @@ class DatasetHandle:
     def _load(
         self, frame: Any, mode: str, message: str | None, options: dict[str, Any]
     ) -> IngestReport:
-        from catalog.ingest import IngestRequest
+        from catalog.planning import IngestRequest
 
         if self._at is not None:
             raise InvalidInput(f"{self.name} at {self._at} is a past version; it cannot change.")

@@ -99,6 +99,7 @@ class CsvFile:
     names: tuple[str, ...]
     nulls: tuple[str, ...]
     candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
+    blank_lines: int = 0  # before the first row
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -118,7 +119,7 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
     if not text.strip():
         raise InvalidInput(f"{source.label} holds no rows and no header.")
     delimiter = options.delimiter or _delimiter(text)
-    if len(delimiter) != 1 or delimiter in '"\r\n':
+    if len(delimiter) != 1 or delimiter in '"\r\n\x00':
         raise InvalidInput(f"{delimiter!r} cannot be a delimiter: it takes one sign, no quote.")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     first = next(row for row in rows if row)
@@ -135,7 +136,9 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
     # The last row of the head may be cut in the middle.
     seen = ([] if header else [first]) + (seen[:-1] if len(seen) > 1 else seen)
     candidates = tuple(_candidates(seen, i, options.nulls) for i in range(len(names)))
-    return CsvFile(source, path, delimiter, header, names, options.nulls, candidates)
+    blank = len(text) - len(text.lstrip("\r\n"))
+    blank = text[:blank].count("\n")
+    return CsvFile(source, path, delimiter, header, names, options.nulls, candidates, blank)
 
 
 def _candidates(
@@ -194,6 +197,10 @@ def _in_utf8(source: SourceFile, encoding: str, scratch: Path, *, copy: bool = F
 
 
 def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
+    lines = head.split(b"\n")
+    broken = sum(1 for line in lines[:-1] if not _is_utf8(line))
+    if broken * 20 <= len(lines) - 1:  # a few broken rows are bad rows, not another encoding
+        head = head.decode("utf-8", "replace").encode() if broken else head
     try:
         return head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -208,6 +215,14 @@ def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
             f"{source.label} is not in UTF-8: line {line} has the byte 0x{head[error.start]:02x}.",
             hint,
         ) from error
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _delimiter(text: str) -> str:
@@ -256,7 +271,7 @@ def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ())
     # Never `new_line`: a wrong one loads no rows and says nothing.
     return (
         f"read_csv({lit(exact_path(str(path or file.path)))}, auto_detect=false, "
-        f"header={str(header).lower()}, delim={lit(file.delimiter)}, quote='\"', escape='\"', "
+        f"header={str(header).lower()}, skip={file.blank_lines if path is None else 0}, delim={lit(file.delimiter)}, quote='\"', escape='\"', "
         f"strict_mode=true, null_padding=false, max_line_size={MAX_LINE}, "
         f"buffer_size={2 * MAX_LINE}, compression='{compression}', nullstr=[{nulls}], "
         f"columns={{{columns}}})"
@@ -387,7 +402,7 @@ def count_rows(file: CsvFile) -> int:
             else:
                 rows += chunk.count(b"\n")
             last = chunk[-1:]
-    return rows + (last != b"\n") - file.header
+    return rows + (last != b"\n") - file.header - file.blank_lines
 
 
 _WIDER = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}

@@ -177,8 +177,6 @@ def _fault(file: CsvFile, record: bytes, count: int | None) -> str | None:
         return f"{count} fields where {expected} are expected"
     if len(record) > MAX_LINE - 100:
         return f"longer than {MAX_LINE} bytes"
-    if b"\x00" in record:
-        return "it holds a NUL character"
     if not record.isascii():
         try:
             record.decode("utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
-from catalog.metadata.reader import BUSY_SECONDS, sqlite_path
+from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
 # sqlite.org/wal.html describes. The rollback journal has no such race.
@@ -30,6 +32,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._answered = False
 
     @property
     def is_postgres(self) -> bool:
@@ -64,11 +67,7 @@ class Database:
                 nothing was written.
             OutcomeUnknown: it went silent at the very commit.
         """
-        try:
-            conn = self.engine.connect()
-            transaction = conn.begin()
-        except sa.exc.OperationalError as error:
-            raise unreachable(self.url, error) from error
+        conn, transaction = self._begin()
         try:
             yield conn
         except sa.exc.OperationalError as error:
@@ -84,6 +83,25 @@ class Database:
         finally:
             with suppress(sa.exc.DBAPIError):
                 conn.close()
+
+    def _begin(self) -> tuple[sa.Connection, sa.RootTransaction]:
+        """A transaction; nothing is done yet, so a server that is being restarted is waited for."""
+        deadline = time.monotonic() + RESTART_SECONDS
+        while True:
+            conn = None
+            try:
+                conn = self.engine.connect()
+                begun = conn, conn.begin()
+            except sa.exc.OperationalError as error:
+                if conn is not None:
+                    conn.close()
+                waits = self.is_postgres and self._answered and time.monotonic() < deadline
+                if not waits:
+                    raise unreachable(self.url, error) from error
+                time.sleep(random.uniform(0.05, 0.5))
+            else:
+                self._answered = True
+                return begun
 
     def close(self) -> None:
         """Let go of every connection."""

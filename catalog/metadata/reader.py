@@ -1,123 +1,53 @@
-"""The reading side of the metadata store, by DB-API alone.
+"""The questions that browsing asks of the metadata store, as plain SELECTs (see `dbapi`).
 
-Browsing must not pay for SQLAlchemy's import (0.3 s, as much as everything else together), so the
-questions that `ls`, `show`, `versions`, `sql` and the dashboard ask are plain SELECTs here. Writes
-go through `records`. Values are always bound; the statements use `:name` for both databases.
+`ls`, `show`, `versions`, `sql` and the dashboard ask these; writes go through `records`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import sqlite3
-import threading
+import os
+import socket
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from catalog.errors import Conflict, NotFound, StoreUnreachable
-from catalog.model import DataFile, Dataset, DatasetSummary, Kind, SchemaRevision, Version
+from catalog.metadata.dbapi import Connection
+from catalog.metadata.values import (
+    DATASET,
+    SUMMARY,
+    VERSION,
+    ancestry,
+    dataset_of,
+    moment,
+    summary_of,
+    version_of,
+)
+from catalog.model import DataFile, Dataset, DatasetSummary, SchemaRevision, Version
 from catalog.names import DatasetName
-from catalog.partition import PartitionField
 from catalog.schema import Schema
 
-BUSY_SECONDS = 60
 REVISION = "0001"  # the newest migration; tests hold it to be so
-_PARAMETER = re.compile(r":([a-z_]+)")
-
-_SUMMARY = """id, namespace, name, kind, version, rows, bytes, files, owner, description, labels,
-    updated_at"""
-_DATASET = f"""{_SUMMARY}, schema, partitioning, location, metadata_location, snapshot_id,
-    last_field_id, tags, branches, key_columns"""
-_VERSION = """version, snapshot_id, parent_id, committed_at, operation, rows_added, rows_deleted,
-    rows, bytes, files, schema_id, run_id, message, expired_at"""
 
 
-def sqlite_path(url: str) -> str:
-    """The file of a `sqlite:///` URL."""
-    return url.removeprefix("sqlite:///")
+class Reader(Connection):
+    """Questions to the metadata store; every answer is made of frozen values."""
 
+    # -- the one write that a load waits for ------------------------------------------------
 
-def moment(milliseconds: int) -> datetime:
-    """A stored time as a datetime in UTC."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-class Reader:
-    """Questions to the metadata store.
-
-    One connection a thread, opened at the first question. Every answer is made of frozen values.
-
-    Args:
-        url: `sqlite:///path` or `postgresql://…`.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._local = threading.local()
-        self._postgres = url.startswith("postgresql")
-
-    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT.
-
-        Raises:
-            StoreUnreachable: the store is not there, is locked for over a minute, or is damaged.
-        """
-        text = _PARAMETER.sub(r"%(\1)s", statement) if self._postgres else statement
-        for attempt in (1, 2):
-            try:
-                cursor = self._connection().cursor()
-                cursor.execute(text, values)
-                found = cursor.fetchall()
-                cursor.close()
-            except Exception as error:
-                self.close()
-                if attempt == 2 or not self._may_retry(error):
-                    raise self._told(error) from error
-            else:
-                return [tuple(row) for row in found]
-        raise AssertionError
-
-    def _connection(self) -> Any:
-        if getattr(self._local, "connection", None) is None:
-            self._local.connection = self._connect()
-        return self._local.connection
-
-    def _connect(self) -> Any:
-        if self._postgres:
-            import psycopg2  # only lakes on Postgres pay for it
-
-            connection = psycopg2.connect(self.url, connect_timeout=10)
-            connection.set_session(readonly=True, autocommit=True)
-            return connection
-        path = sqlite_path(self.url)
-        if not Path(path).exists():
-            raise StoreUnreachable(
-                f"The metadata store {path} is missing.",
-                "Restore the file; the tables' own data and metadata are still in the warehouse.",
-            )
-        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-
-    def _may_retry(self, error: Exception) -> bool:
-        """A server may have been restarted since the last question; a file has not."""
-        return self._postgres and type(error).__name__ in {"OperationalError", "InterfaceError"}
-
-    def _told(self, error: Exception) -> Exception:
-        if isinstance(error, StoreUnreachable):
-            return error
-        if type(error).__module__.split(".")[0] not in {"sqlite3", "psycopg2"}:
-            return error
-        from catalog.metadata.database import unreachable
-
-        return unreachable(self.url, error)
-
-    def close(self) -> None:
-        """Close this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
+    def announce(self, intent: str, dataset_id: str, location: str, at: int) -> None:
+        """Write an intent, before the first byte of a load."""
+        self.insert(
+            "INSERT INTO intents (id, dataset_id, location, state, host, pid, at) "
+            "VALUES (:id, :dataset, :location, 'open', :host, :pid, :at) ON CONFLICT DO NOTHING",
+            id=intent,
+            dataset=dataset_id,
+            location=location,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            at=at,
+        )
 
     # -- the lake -----------------------------------------------------------------------------
 
@@ -175,11 +105,11 @@ class Reader:
         where = "AND namespace = :namespace" if namespace else ""
         first = f"LIMIT {int(limit)}" if limit is not None else ""
         found = self.rows(
-            f"SELECT {_SUMMARY} FROM datasets WHERE dropped_at IS NULL {where} "
+            f"SELECT {SUMMARY} FROM datasets WHERE dropped_at IS NULL {where} "
             f"ORDER BY namespace, name {first}",
             **({"namespace": namespace} if namespace else {}),
         )
-        return [_summary(row) for row in found]
+        return [summary_of(row) for row in found]
 
     def dataset(self, name: DatasetName) -> Dataset:
         """One live dataset.
@@ -188,19 +118,19 @@ class Reader:
             NotFound: there is none of that name; the hint names the nearest.
         """
         found = self.rows(
-            f"SELECT {_DATASET} FROM datasets "
+            f"SELECT {DATASET} FROM datasets "
             "WHERE namespace = :namespace AND name = :name AND dropped_at IS NULL",
             namespace=name.namespace,
             name=name.name,
         )
         if not found:
             raise self._unknown(name)
-        return _dataset(found[0])
+        return dataset_of(found[0])
 
     def dataset_by_id(self, dataset_id: str) -> Dataset | None:
         """One dataset by its identity, dropped or not."""
-        found = self.rows(f"SELECT {_DATASET} FROM datasets WHERE id = :id", id=dataset_id)
-        return _dataset(found[0]) if found else None
+        found = self.rows(f"SELECT {DATASET} FROM datasets WHERE id = :id", id=dataset_id)
+        return dataset_of(found[0]) if found else None
 
     def id_of(self, name: DatasetName) -> str | None:
         """The identity of the live dataset of that name, or None."""
@@ -237,18 +167,18 @@ class Reader:
             else "SELECT value FROM json_each(:words)"
         )
         found = self.rows(
-            f"SELECT {_DATASET} FROM datasets WHERE dropped_at IS NULL AND name IN ({source})",
+            f"SELECT {DATASET} FROM datasets WHERE dropped_at IS NULL AND name IN ({source})",
             words=listed,
         )
-        return [_dataset(row) for row in found]
+        return [dataset_of(row) for row in found]
 
     def dropped(self) -> list[tuple[DatasetSummary, datetime]]:
         """Dropped datasets that can come back, the last dropped first."""
         found = self.rows(
-            f"SELECT {_SUMMARY}, dropped_at FROM datasets WHERE dropped_at IS NOT NULL "
+            f"SELECT {SUMMARY}, dropped_at FROM datasets WHERE dropped_at IS NOT NULL "
             "ORDER BY dropped_at DESC"
         )
-        return [(_summary(row), moment(row[-1])) for row in found]
+        return [(summary_of(row), moment(row[-1])) for row in found]
 
     def foreign_pointers(self) -> list[tuple[str, str, str]]:
         """(namespace, name, metadata location) of tables that another engine has written since."""
@@ -280,14 +210,14 @@ class Reader:
     def versions(self, dataset: Dataset) -> list[Version]:
         """Every version ever committed, newest first, with its tags and what became of it."""
         found = self.rows(
-            f"SELECT {_VERSION} FROM versions WHERE dataset_id = :id ORDER BY version DESC",
+            f"SELECT {VERSION} FROM versions WHERE dataset_id = :id ORDER BY version DESC",
             id=dataset.id,
         )
         by_snapshot = {int(row[1]): row for row in found}
-        line = _ancestry(by_snapshot, dataset.snapshot_id)
+        line = ancestry(by_snapshot, dataset.snapshot_id)
         for branch in dataset.branches.values():
-            line |= _ancestry(by_snapshot, branch)
-        return [_version(row, dataset, line) for row in found]
+            line |= ancestry(by_snapshot, branch)
+        return [version_of(row, dataset, line) for row in found]
 
     def files(self, dataset: Dataset, snapshot_id: int | None) -> list[DataFile]:
         """The files of a version in the order they came; empty for a dataset without versions."""
@@ -331,7 +261,7 @@ class Reader:
             id=dataset_id,
         )
         by_snapshot = {int(snap): (version, snap, parent) for version, snap, parent in found}
-        return {by_snapshot[snap][0] for snap in _ancestry(by_snapshot, snapshot_id)}
+        return {by_snapshot[snap][0] for snap in ancestry(by_snapshot, snapshot_id)}
 
     def unreachable_files(self, dataset_id: str) -> list[str]:
         """The files of expired versions that no remaining version holds.
@@ -353,7 +283,7 @@ class Reader:
         )
         by_snapshot = {int(snap): (v, snap, parent) for v, snap, parent, _ in log}
         lines = [
-            {by_snapshot[s][0] for s in _ancestry(by_snapshot, int(snap))}
+            {by_snapshot[s][0] for s in ancestry(by_snapshot, int(snap))}
             for _, snap, _, gone in log
             if gone is None
         ]
@@ -419,11 +349,11 @@ class Reader:
         wheres = " AND ".join(f"{text} LIKE :w{_letters(i)} ESCAPE '!'" for i in range(len(words)))
         values = {f"w{_letters(i)}": f"%{_like(word)}%" for i, word in enumerate(words)}
         found = self.rows(
-            f"SELECT {_DATASET} FROM datasets WHERE dropped_at IS NULL AND {wheres} "
+            f"SELECT {DATASET} FROM datasets WHERE dropped_at IS NULL AND {wheres} "
             "ORDER BY namespace, name",
             **values,
         )
-        return [_dataset(row) for row in found]
+        return [dataset_of(row) for row in found]
 
 
 def _letters(number: int) -> str:
@@ -435,66 +365,3 @@ def _like(word: str) -> str:
     # The schema is stored as JSON text, where a quote or a backslash is escaped.
     escaped = json.dumps(word.lower(), ensure_ascii=False)[1:-1]
     return escaped.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-
-
-def _ancestry(by_snapshot: dict[int, Any], snapshot_id: int | None) -> set[int]:
-    """The snapshots from one back to the first; rows are (…, snapshot, parent, …) at 1 and 2."""
-    line: set[int] = set()
-    while snapshot_id is not None and snapshot_id in by_snapshot and snapshot_id not in line:
-        line.add(snapshot_id)
-        snapshot_id = by_snapshot[snapshot_id][2]
-    return line
-
-
-def _summary(row: tuple[Any, ...]) -> DatasetSummary:
-    name = DatasetName(row[1], row[2])
-    labels = json.loads(row[10])
-    kind = Kind(row[3])
-    version, rows, size, files, owner, description = row[4:10]
-    updated = moment(row[11])
-    return DatasetSummary(
-        row[0], name, kind, version, rows, size, files, owner, description, labels, updated
-    )
-
-
-def _dataset(row: tuple[Any, ...]) -> Dataset:
-    parts = tuple(PartitionField.from_json(part) for part in json.loads(row[13]))
-    return Dataset(
-        summary=_summary(row),
-        schema=Schema.from_json(row[12]),
-        partitioning=parts,
-        location=row[14],
-        metadata_location=row[15],
-        snapshot_id=row[16],
-        last_field_id=row[17],
-        tags=json.loads(row[18]),
-        branches=json.loads(row[19]),
-        key_columns=tuple(json.loads(row[20])),
-    )
-
-
-def _version(row: tuple[Any, ...], dataset: Dataset, line: set[int]) -> Version:
-    snapshot_id = int(row[1])
-    state = "live" if snapshot_id in line else "undone"
-    if snapshot_id == dataset.snapshot_id:
-        state = "current"
-    elif row[13] is not None:
-        state = "expired"
-    tags = tuple(sorted(name for name, snap in dataset.tags.items() if snap == snapshot_id))
-    return Version(
-        version=row[0],
-        snapshot_id=snapshot_id,
-        parent_id=row[2],
-        committed_at=moment(row[3]),
-        operation=row[4],
-        rows_added=row[5],
-        rows_deleted=row[6],
-        rows=row[7],
-        bytes=row[8],
-        files=row[9],
-        schema_id=row[10],
-        run_id=row[11],
-        message=row[12],
-        tags=tags,
-        state=state,
-    )

@@ -7,8 +7,6 @@ A commit is the compare-and-swap of the table's pointer together with every row 
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,13 +51,6 @@ class Commit:
     journal: tuple[str, Mapping[str, Any], Mapping[str, Any]] | None = None  # action, before, after
     undoes: int | None = None
     expired: Sequence[int] = field(default=())  # snapshot ids
-
-
-def write_intent(conn: sa.Connection, intent: str, dataset_id: str, location: str, at: int) -> None:
-    """Announce a write before its first byte."""
-    values = {"id": intent, "dataset_id": dataset_id, "location": location, "at": at}
-    who = {"host": socket.gethostname(), "pid": os.getpid(), "state": "open"}
-    conn.execute(sa.insert(t.intents).values(values | who))
 
 
 def close_intent(conn: sa.Connection, intent: str, state: str) -> None:

@@ -73,7 +73,7 @@ def ingest(
     Many files make one version. Nothing is changed unless everything goes well.
     """
     from catalog.errors import InvalidInput
-    from catalog.ingest import IngestRequest
+    from catalog.planning import IngestRequest
     from catalog.schema import SchemaPolicy
     from catalog.sources import TextOptions
 

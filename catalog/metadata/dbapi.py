@@ -1,0 +1,141 @@
+"""The metadata store by DB-API alone, for what must not wait for SQLAlchemy's import (0.3 s).
+
+Statements use `:name` for both databases; values are always bound.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from catalog.errors import StoreUnreachable
+
+BUSY_SECONDS = 60
+RESTART_SECONDS = 20  # how long a server that has answered before may be away
+T = TypeVar("T")
+_PARAMETER = re.compile(r":([a-z_]+)")
+
+
+def sqlite_path(url: str) -> str:
+    """The file of a `sqlite:///` URL."""
+    return url.removeprefix("sqlite:///")
+
+
+class Connection:
+    """The metadata store by DB-API alone: one connection a thread, opened at its first use.
+
+    Args:
+        url: `sqlite:///path` or `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._local = threading.local()
+        self._postgres = url.startswith("postgresql")
+        self._answered = False
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT.
+
+        Raises:
+            StoreUnreachable: the store is not there, is locked for over a minute, or is damaged.
+        """
+        text = _PARAMETER.sub(r"%(\1)s", statement) if self._postgres else statement
+
+        def ask() -> list[tuple[Any, ...]]:
+            cursor = self._connection().cursor()
+            cursor.execute(text, values)
+            found = cursor.fetchall()
+            cursor.close()
+            return [tuple(row) for row in found]
+
+        return self._patiently(ask)
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do something that may be done again: a server that is being restarted comes back.
+
+        A server that has never answered is not waited for, nor is a file.
+        """
+        deadline = time.monotonic() + RESTART_SECONDS
+        pause = 0.05
+        while True:
+            try:
+                return work()
+            except Exception as error:
+                self.close()
+                if not self._may_retry(error) or time.monotonic() > deadline:
+                    raise self._told(error) from error
+                time.sleep(random.uniform(0, pause))
+                pause = min(1.0, pause * 2)
+
+    def insert(self, statement: str, **values: Any) -> None:
+        """Add one row, durably, in a transaction of its own.
+
+        The statement must do nothing the second time: it is tried again where no answer came.
+
+        Raises:
+            StoreUnreachable: as `rows`; nothing was written then.
+        """
+        text = _PARAMETER.sub(r"%(\1)s", statement) if self._postgres else statement
+
+        def add() -> None:
+            if not self._postgres:
+                self._connection().execute(text, values)
+                return
+            import psycopg2
+
+            connection = psycopg2.connect(self.url, connect_timeout=10)
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(text, values)
+            finally:
+                connection.close()
+
+        self._patiently(add)
+
+    def _connection(self) -> Any:
+        if getattr(self._local, "connection", None) is None:
+            self._local.connection = self._connect()
+        return self._local.connection
+
+    def _connect(self) -> Any:
+        if self._postgres:
+            import psycopg2  # only lakes on Postgres pay for it
+
+            connection = psycopg2.connect(self.url, connect_timeout=10)
+            connection.set_session(readonly=True, autocommit=True)
+            self._answered = True
+            return connection
+        path = sqlite_path(self.url)
+        if not Path(path).exists():
+            raise StoreUnreachable(
+                f"The metadata store {path} is missing.",
+                "Restore the file; the tables' own data and metadata are still in the warehouse.",
+            )
+        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+
+    def _may_retry(self, error: Exception) -> bool:
+        names = {"OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown"}
+        return self._answered and self._postgres and type(error).__name__ in names
+
+    def _told(self, error: Exception) -> Exception:
+        if isinstance(error, StoreUnreachable):
+            return error
+        if type(error).__module__.split(".")[0] not in {"sqlite3", "psycopg2"}:
+            return error
+        from catalog.metadata.database import unreachable
+
+        return unreachable(self.url, error)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
