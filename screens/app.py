@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.filter import LineFilter
+from textual.worker import WorkerFailed
 
 from catalog.errors import LakeError
 from screens import messages
 from screens.backend import Backend
-from screens.datasets import HEAD, DatasetsScreen
+from screens.datasets import DatasetsScreen
 from screens.lake_screen import LakeScreen
-from screens.off_loop import Lane, in_thread
+from screens.off_loop import Lane
 from screens.scrub import Scrub
 from screens.shared import Shared
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from screens.dataset import DatasetScreen
     from screens.query import QueryScreen
 
-CRASHED = 70
+_CRASHED = 70
 _POLL_SECONDS = 1.5
 _WARM_UP_AFTER = 0.4  # the list of datasets comes first
 
@@ -39,16 +39,15 @@ class LakeApp(App[int]):
         poll: seconds between two looks at whether the lake has changed; 0 for never.
     """
 
-    CSS_PATH = os.path.join(os.path.dirname(__file__), "lakectl.tcss")
     TITLE = "lakectl"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (140, "-broad")]
-    DEFAULT_MODE = "lake"
 
     def __init__(
         self, backend: Backend, shared: Shared | None = None, poll: float = _POLL_SECONDS
     ) -> None:
-        super().__init__()
+        plain = bool(os.environ.get("NO_COLOR"))
+        super().__init__(ansi_color=True if plain else None)
         self.shared = shared or Shared(backend)
         self.backend = backend
         self._poll = poll
@@ -57,9 +56,7 @@ class LakeApp(App[int]):
         self._scrub = Scrub()
         self._query: QueryScreen | None = None
         self.crash: BaseException | None = None
-        self.add_mode("lake", self._datasets_screen)
-        self.add_mode("query", self._query_screen)
-        if self.no_color or os.environ.get("LAKECTL_THEME") == "ansi":
+        if plain or os.environ.get("LAKECTL_THEME") == "ansi":
             self.theme = "ansi-dark"
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -68,6 +65,7 @@ class LakeApp(App[int]):
 
     def on_ready(self) -> None:
         """After the first paint: watch the lake, and load what later screens need."""
+        gc.enable()
         self.set_timer(_WARM_UP_AFTER, self._start_warm_up)
         if self._poll:
             self.set_interval(self._poll, self._look)
@@ -114,16 +112,20 @@ class LakeApp(App[int]):
         self.shared.absolute_times = not self.shared.absolute_times
         self._each_screen(lambda screen: screen.times_changed())
 
-    def _datasets_screen(self) -> DatasetsScreen:
-        screen = DatasetsScreen(self.shared)
-        # Textual would set it after a first layout without it, and lay everything out twice.
-        name = next(n for least, n in reversed(self.HORIZONTAL_BREAKPOINTS) if self.size[0] >= least)
-        return screen.add_class(name)
+    def get_default_screen(self) -> DatasetsScreen:
+        """The first screen, which is always at the bottom."""
+        # Textual would set the class after a first layout without it, and lay out twice.
+        steps = reversed(self.HORIZONTAL_BREAKPOINTS)
+        fitting = next(name for least, name in steps if self.size.width >= least)
+        return DatasetsScreen(self.shared, fitting)
 
     def _query_screen(self) -> QueryScreen:
-        from screens.query import QueryScreen
+        """The one SQL screen, which keeps its query and result while it is not shown."""
+        if self._query is None:
+            from screens.query import QueryScreen
 
-        self._query = QueryScreen(self.shared)
+            self._query = QueryScreen(self.shared)
+            self.install_screen(self._query, "query")
         return self._query
 
     def _dataset_screen(self, name: str) -> DatasetScreen:
@@ -137,8 +139,6 @@ class LakeApp(App[int]):
         await self.push_screen(self._dataset_screen(event.name))
 
     async def _to_list(self) -> None:
-        if self.current_mode != "lake":
-            await self.switch_mode("lake")
         while len(self.screen_stack) > 1:
             await self.pop_screen()
 
@@ -157,16 +157,16 @@ class LakeApp(App[int]):
                 self._leave()
 
     async def _go_up(self) -> None:
-        if self.current_mode == "query":
-            await self.switch_mode("lake")
-        elif len(self.screen_stack) > 1:
+        if len(self.screen_stack) > 1:
             await self.pop_screen()
 
     async def on_open_query(self, event: messages.OpenQuery) -> None:
         """Go to the SQL screen."""
-        await self.switch_mode("query")
-        if event.text and self._query is not None:
-            self._query.put(event.text)
+        query = self._query_screen()
+        if query not in self.screen_stack:
+            await self.push_screen(query)
+        if event.text:
+            query.put(event.text)
 
     def _open_help(self) -> None:
         from screens.help import HelpScreen
@@ -214,41 +214,12 @@ class LakeApp(App[int]):
             self.screen.say("warn", "q leaves (esc first, where you type).")
 
     def _handle_exception(self, error: Exception) -> None:
-        """Keep the error for `run` and leave; the stock report would print local variables."""
+        """Keep the error for `screens.start` and leave; the stock report prints local variables."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
         self.crash = self.crash or error
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-        self._return_code = CRASHED
+        self._return_code = _CRASHED
         self._close_messages_no_wait()
-
-
-def run(backend: Backend) -> int:
-    """Open the dashboard and return the exit code of the program when it is left."""
-    head = in_thread(lambda: backend.summaries(HEAD))
-    app = LakeApp(backend, Shared(backend, head=head))
-    crash: BaseException | None = None
-    try:
-        app.run()
-    except Exception as error:  # noqa: BLE001  # the border: the report replaces a traceback
-        crash = error
-    crash = app.crash or crash
-    if crash is None:
-        return app.return_code or 0
-    sys.stderr.write(report(crash))
-    return CRASHED
-
-
-def report(crash: BaseException) -> str:
-    """What is printed after a crash: where it happened, and never the value of a variable."""
-    from screens.text import safe
-
-    frames = traceback.extract_tb(crash.__traceback__)
-    where = [f"  {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames[-6:]]
-    lines = [
-        f"The dashboard stopped because of an error in lakectl ({type(crash).__name__}).",
-        "Nothing in the lake was changed by this. The last calls were:",
-        *where,
-        "Please report it with these lines.",
-    ]
-    return "\n".join(safe(line) for line in lines) + "\n"

@@ -38,6 +38,7 @@ class Command(NamedTuple):
     checks: tuple[Check, ...] = ()
     cli: str | None = None
     footer: int = 0  # 0: not in the footer; the lowest number stands first
+    first: bool = False  # goes before what the editor would do with the key
 
     @property
     def key(self) -> str:
@@ -150,13 +151,13 @@ COMMANDS: tuple[Command, ...] = (
             (_version,), "lakectl tag {dataset} TAG --at {version}", 5),
     Command("query", "SQL on it", "Query this dataset at this version.", "s", _EITHER,
             (_dataset,), None, 3),
-    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,), "lakectl sql {sql}", 1),
+    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,), "lakectl sql {sql}", 1, True),
     Command("cancel", "cancel", "Cancel the running query; else go back to the datasets.", "escape",
             _QUERY, (), None, 2),
     Command("older_query", "history", "Bring back the query before.", "f7,alt+up", _QUERY,
-            (), None, 3),
+            (), None, 3, True),
     Command("newer_query", "history", "Bring back the query after.", "f8,alt+down", _QUERY,
-            (), None, 3),
+            (), None, 3, True),
     Command("up_screen", "back", "Go back up; clear the filter or the mark first.", "escape",
             _EITHER, (_above,), None, 6),
     Command("undo", "undo", "Take the last change of the lake back.", "z", _EITHER,

@@ -65,6 +65,7 @@ class ConfirmScreen(ModalScreen[bool]):
     """Tells what would happen, shows the shell line, and asks."""
 
     BINDINGS = bindings("window")
+    CSS_PATH = "windows.tcss"
 
     def __init__(self, question: messages.Confirm) -> None:
         super().__init__()
@@ -98,6 +99,7 @@ class TagScreen(ModalScreen[str | None]):
     """Asks for the name of a tag and says at once when it cannot be one."""
 
     BINDINGS = bindings("window")
+    CSS_PATH = "windows.tcss"
 
     def __init__(self, question: messages.AskTag) -> None:
         super().__init__()

@@ -17,8 +17,9 @@ from screens.lake_screen import LakeScreen
 from screens.shared import Shared
 from screens.text import count, plural, short_count, signed, size
 from screens.widgets.bars import TabLine
-from screens.widgets.grid import Grid, Notice
-from screens.widgets.results import notice_of, show_all, show_paged
+from screens.widgets.grid import Grid
+from screens.widgets.notice import Notice
+from screens.widgets.results import notice_of, rounded, show_all, show_paged
 from screens.widgets.rows import PAGE
 from screens.widgets.schema_pane import SchemaPane
 from screens.widgets.slider import Slider
@@ -26,6 +27,7 @@ from screens.widgets.versions_pane import VersionsPane
 
 TABS = ("Schema", "Versions", "Preview", "Stats")
 _FIRST = {"schema": "#fields", "versions": "#version-list", "preview": "#rows", "stats": "#profile"}
+_EXACT = ("column", "type", "min", "max")
 _NO_ROWS = Notice("No rows.", ("This version is empty.",))
 _UNLOADED = Notice("Nothing to show yet.", ("Nothing was loaded into this dataset.",), "warn")
 
@@ -34,6 +36,7 @@ class DatasetScreen(LakeScreen):
     """The details of one dataset in four tabs."""
 
     PLACE = "dataset"
+    CSS_PATH = "dataset.tcss"
     BINDINGS = bindings("dataset")
 
     def __init__(self, shared: Shared, name: str) -> None:
@@ -54,8 +57,6 @@ class DatasetScreen(LakeScreen):
         yield VersionsPane(self.shared.when)
         rows = Grid(name="rows", cells=True, numbers=True, fit=False)
         profile = Grid(name="profile", cells=True, fit=False)
-        rows.add_class("framed")
-        profile.add_class("framed")
         yield Container(Slider(id="slider"), rows, id="preview-pane", classes="pane")
         yield Container(profile, id="stats-pane", classes="pane")
 
@@ -66,6 +67,10 @@ class DatasetScreen(LakeScreen):
             grid.tell(Notice("Reading …"))
         self._choose("schema")
         self.lake_changed()
+
+    def on_resize(self) -> None:
+        """Draw the slider for the new width."""
+        self.call_after_refresh(self._show_tab)
 
     def context(self) -> Context:
         """The dataset, and the version under the cursor or shown."""
@@ -227,7 +232,7 @@ class DatasetScreen(LakeScreen):
         def shown(found: QueryResult) -> None:
             self._read["profile"] = version
             grid.border_title = Content(f"Columns of v{version}")
-            show_all(grid, found, kinds=False)
+            show_all(grid, rounded(found, _EXACT), kinds=False)
 
         self.ask("profile", lambda: self.backend.stats(self.dataset_name, version), shown,
                  self._into(grid, f"v{version} cannot be profiled."))  # fmt: skip

@@ -16,10 +16,11 @@ from screens.keys import bindings
 from screens.lake_screen import LakeScreen
 from screens.listing import SORTS, Entry, Filter, Group, grouped, hit, ordered
 from screens.shared import Shared
-from screens.text import count, plural, short_count, size, width
+from screens.text import count, plural, short_count, size, widest
 from screens.widgets.columns import Column
-from screens.widgets.grid import Grid, Notice
+from screens.widgets.grid import Grid
 from screens.widgets.line_edit import LineEdit
+from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed
 from screens.widgets.summary_pane import Details, SummaryPane
 
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
     from catalog.model import DatasetSummary
 
 Line = Entry | Group
-HEAD = 200  # more than any screen shows at once
 _LOADING = Notice("Reading the list of datasets …")
 _EMPTY = Notice(
     "This lake is empty.",
-    ("Load a first dataset from a shell:", "lakectl ingest trips.csv --to nyc.trips",
+    ("Load a first dataset from a shell:", "lakectl ingest trips.csv --into nyc.trips",
      "or make a lake to look around in: lakectl demo"),
     "accent",
 )  # fmt: skip
@@ -40,11 +40,19 @@ _EMPTY = Notice(
 class DatasetsScreen(LakeScreen):
     """The list of datasets, with the details of one beside it where there is room."""
 
+    DEFAULT_CSS = """
+    DatasetsScreen {
+        SummaryPane { display: none; width: 42; height: 1fr; padding: 0 1; }
+        &.-wide SummaryPane { display: block; }
+        &.-broad SummaryPane { display: block; width: 52; }
+        #filter { background: $boost; }
+    }
+    """
     PLACE = "datasets"
     BINDINGS = bindings("datasets")
 
-    def __init__(self, shared: Shared) -> None:
-        super().__init__(shared)
+    def __init__(self, shared: Shared, classes: str) -> None:
+        super().__init__(shared, classes)
         self._entries: list[Entry] = []
         self._ordered: list[Entry] = []
         self._shown: list[Entry] = []
@@ -52,7 +60,7 @@ class DatasetsScreen(LakeScreen):
         self._sort = "NAME"
         self._tree = False
         self._folded: frozenset[str] = frozenset()
-        self._name_width = 24
+        self._widths = (24, 6, 8)  # of name, owner and labels
         self._loaded = False
 
     def middle(self) -> Iterable[Widget]:
@@ -68,20 +76,28 @@ class DatasetsScreen(LakeScreen):
         self._grid.focus(scroll_visible=False)
         self.query_one("#filter").display = False
         head = self.shared.head
-        if head is not None and head.done() and head.exception() is None:
+        if head is None:
+            self.lake_changed()
+        elif head.done() and head.exception() is None:
             self._show_head(head.result())
-        self.lake_changed()
+        else:
+            self.ask("head", head.result, self._show_head, lambda _: self.lake_changed())
 
     def _show_head(self, summaries: Sequence[DatasetSummary]) -> None:
-        """Paint the first datasets at once; all of them come a moment later."""
+        """Paint the first datasets at once, and only then read all of them."""
+        self.call_after_refresh(self.lake_changed)
         if summaries:
             self._entries = self._ordered = [Entry(s) for s in summaries]
             self._measure()
             self._list()
 
     def _measure(self) -> None:
-        longest = max((width(e.name) for e in self._entries), default=0)
-        self._name_width = max(24, min(48, longest))
+        entries = self._entries
+        self._widths = (
+            widest((e.name for e in entries), 24, 48),
+            widest((e.summary.owner or "" for e in entries), 6, 14),
+            widest((" ".join(e.labels) for e in entries), 8, 30),
+        )
 
     @property
     def _grid(self) -> Grid:
@@ -175,7 +191,8 @@ class DatasetsScreen(LakeScreen):
         def head(title: str) -> str:
             return f"{title}{'▾' if title == self._sort else ''}"
 
-        wide = self._name_width + (2 if self._tree else 0)
+        wide, owner, labels = self._widths
+        wide += 2 if self._tree else 0
         age = 16 if self.shared.absolute_times else 5
         return (
             Column(head("NAME"), wide, least=20, cut="middle", rank=9),
@@ -183,8 +200,8 @@ class DatasetsScreen(LakeScreen):
             Column(head("SIZE"), 7, right=True, rank=6),
             Column(head("VER"), 5, right=True, rank=5),
             Column(head("AGE"), age, right=True, rank=7),
-            Column(head("OWNER"), 12, least=6, rank=4),
-            Column("LABELS", 24, least=6, rank=3),
+            Column(head("OWNER"), owner, least=6, rank=4),
+            Column("LABELS", labels, least=8, rank=3),
         )
 
     def _cells(self, line: Line) -> Sequence[Cell]:

@@ -26,6 +26,7 @@ class HelpScreen(ModalScreen[None]):
     """Every command that works where it was opened, and the shell line that does the same."""
 
     BINDINGS = bindings("window")
+    CSS_PATH = "windows.tcss"
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -33,9 +34,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One grid."""
-        grid = Grid(name="help")
-        grid.add_class("window")
-        yield grid
+        yield Grid(name="help", classes="window")
 
     def on_mount(self) -> None:
         """Fill the grid."""

@@ -11,7 +11,10 @@ _DIRECT = {"grid", "window"}  # widgets that carry the actions themselves, by th
 
 def bindings(place: str) -> list[BindingType]:
     """The bindings of a place."""
-    return [
-        Binding(c.keys, c.id if place in _DIRECT else f"command('{c.id}')", c.name, show=False)
-        for c in commands.of_place(place)
-    ]
+    found: list[BindingType] = []
+    for command in commands.of_place(place):
+        action = command.id if place in _DIRECT else f"command('{command.id}')"
+        found.append(
+            Binding(command.keys, action, command.name, show=False, priority=command.first)
+        )
+    return found

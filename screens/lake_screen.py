@@ -24,11 +24,26 @@ T = TypeVar("T")
 class LakeScreen(Screen[None]):
     """A screen with a line at the top, its own middle, and two lines at the bottom."""
 
+    DEFAULT_CSS = """
+    LakeScreen {
+        #body { height: 1fr; }
+        .framed {
+            border: round $border-blurred;
+            border-title-color: $text-muted;
+            border-subtitle-color: $text-muted;
+        }
+        .framed:focus {
+            border: round $border;
+            border-title-color: $accent;
+            border-title-style: bold;
+        }
+    }
+    """
     AUTO_FOCUS = ""
     PLACE = ""
 
-    def __init__(self, shared: Shared) -> None:
-        super().__init__()
+    def __init__(self, shared: Shared, classes: str | None = None) -> None:
+        super().__init__(classes=classes)
         self.shared = shared
         self.backend = shared.backend
         self._lanes: dict[str, Lane] = {}

@@ -19,8 +19,9 @@ from screens.keys import bindings
 from screens.off_loop import Lane
 from screens.shared import Shared
 from screens.widgets.columns import Column
-from screens.widgets.grid import Grid, Notice
+from screens.widgets.grid import Grid
 from screens.widgets.line_edit import LineEdit
+from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed
 
 MOST = 200
@@ -54,6 +55,7 @@ class PaletteScreen(ModalScreen[Choice | None]):
     """Type, choose, enter."""
 
     BINDINGS = bindings("window")
+    CSS_PATH = "windows.tcss"
 
     def __init__(self, shared: Shared, context: Context) -> None:
         super().__init__()
@@ -68,7 +70,7 @@ class PaletteScreen(ModalScreen[Choice | None]):
         """A line to type into above what it finds."""
         with Vertical(id="palette", classes="window"):
             yield LineEdit(name="typed", label="›", hint="an action or a dataset")
-            yield Grid(name="found")
+            yield Grid(name="found", classes="")
 
     def on_mount(self) -> None:
         """Show the commands, then bring the datasets."""

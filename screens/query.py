@@ -18,7 +18,8 @@ from screens.keys import bindings
 from screens.lake_screen import LakeScreen
 from screens.shared import Shared
 from screens.text import count
-from screens.widgets.grid import Grid, Notice
+from screens.widgets.grid import Grid
+from screens.widgets.notice import Notice
 from screens.widgets.results import notice_of, show_all
 
 LIMIT = 1000
@@ -33,6 +34,7 @@ class QueryScreen(LakeScreen):
     """Queries over every dataset at any version, run where nothing can be changed."""
 
     PLACE = "query"
+    CSS_PATH = "query.tcss"
     BINDINGS = bindings("query")
 
     def __init__(self, shared: Shared) -> None:
@@ -46,7 +48,9 @@ class QueryScreen(LakeScreen):
     def middle(self) -> Iterable[Widget]:
         """The editor and the rows."""
         editor = TextArea(self._waiting, id="editor", show_line_numbers=True)
-        yield Vertical(editor, Grid(name="result", cells=True, numbers=True, fit=False), id="body")
+        result = Grid(name="result", cells=True, numbers=True, fit=False)
+        editor.add_class("framed")
+        yield Vertical(editor, result, id="body")
 
     def on_mount(self) -> None:
         """Start in the editor."""
@@ -147,7 +151,7 @@ class QueryScreen(LakeScreen):
             self._grid.tell(Notice("Cancelled.", (gone, "ctrl+j runs it again"), "warn"))
             return
         self._grid.border_title = Content("Result · failed")
-        self._grid.tell(notice_of(error, "The query failed."))
+        self._grid.tell(notice_of(error, "No result."))
 
     def do_cancel(self) -> None:
         """Cancel the running query; else go back."""
@@ -171,11 +175,14 @@ class QueryScreen(LakeScreen):
         self._recall(+1)
 
     def _recall(self, step: int) -> None:
+        newest = len(self._past)
+        if self._at == newest and self._past and self._editor.text == self._past[-1]:
+            self._at -= 1  # what was run last is in the editor still
         at = self._at + step
         if not 0 <= at < len(self._past):
             self.say("warn", "There is no other query in this direction.")
             return
-        if self._at == len(self._past) and self._editor.text.strip() not in {"", self._past[-1]}:
+        if self._at == newest and self._editor.text.strip() not in {"", self._past[-1]}:
             self._past.append(self._editor.text)
         self._at = at
         self._editor.text = self._past[at]

@@ -7,7 +7,7 @@ use it too, and they must start fast.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -72,6 +72,23 @@ def _char_width(char: str) -> int:
     if unicodedata.category(char) in {"Mn", "Me"}:
         return 0
     return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def widest(texts: Iterable[str], least: int, most: int) -> int:
+    """The columns that the widest of some texts takes, within bounds."""
+    return max(least, min(most, max((width(safe(t, limit=most)) for t in texts), default=0)))
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """A safe text broken between its words into lines of at most so many columns."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width(longer) <= columns:
+            lines[-1] = longer
+        else:
+            lines.append(cut_end(word, columns))
+    return lines
 
 
 def cut_end(text: str, columns: int) -> str:

@@ -265,13 +265,15 @@ def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ())
     columns = ", ".join(f"{lit(n)}: 'VARCHAR'" for n in names)
     nulls = ", ".join(lit(n) for n in ("", *file.nulls))
     header = file.header and path is None
+    skip = file.blank_lines if path is None else 0
     compression = (file.source.compression or "none") if path is None else "none"
     if path is None and file.path != file.source.path:
         compression = "none"
     # Never `new_line`: a wrong one loads no rows and says nothing.
     return (
         f"read_csv({lit(exact_path(str(path or file.path)))}, auto_detect=false, "
-        f"header={str(header).lower()}, skip={file.blank_lines if path is None else 0}, delim={lit(file.delimiter)}, quote='\"', escape='\"', "
+        f"header={str(header).lower()}, skip={skip}, delim={lit(file.delimiter)}, "
+        "quote='\"', escape='\"', "
         f"strict_mode=true, null_padding=false, max_line_size={MAX_LINE}, "
         f"buffer_size={2 * MAX_LINE}, compression='{compression}', nullstr=[{nulls}], "
         f"columns={{{columns}}})"

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from screens.text import cut_end, safe, width
+from screens.text import cut_end, safe, width, wrap
 
 Line = Sequence[tuple[str, str]]  # texts with their looks; a text may be raw
 STYLES = {
@@ -39,9 +39,4 @@ class Facts(Widget):
 
 def wrapped(text: str, columns: int, look: str = "") -> list[Line]:
     """A text broken into lines between its words."""
-    lines: list[list[str]] = [[]]
-    for word in safe(text).split():
-        if lines[-1] and width(" ".join([*lines[-1], word])) > columns:
-            lines.append([])
-        lines[-1].append(word)
-    return [[(" ".join(words), look)] for words in lines if words]
+    return [[(line, look)] for line in wrap(safe(text), columns)]

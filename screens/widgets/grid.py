@@ -7,7 +7,6 @@ when they come into view. Ten thousand rows cost what thirty do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -22,18 +21,11 @@ from textual.strip import Strip
 from screens.keys import bindings
 from screens.text import safe
 from screens.widgets.columns import Column, Laid, cut, fitted, natural
+from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed, Rows
 
 _GUTTER = 2
 LOOKS = ("dim", "name", "good", "warn", "bad", "accent", "hit", "head", "cursor", "cell", "mark")
-
-
-class Notice(NamedTuple):
-    """What stands in place of rows: why there are none and what to do about it."""
-
-    title: str
-    lines: tuple[str, ...] = ()
-    look: str = "dim"
 
 
 class Grid(ScrollView, can_focus=True):
@@ -43,8 +35,31 @@ class Grid(ScrollView, can_focus=True):
         cells: move a cursor cell over the columns; otherwise the cursor is a whole row.
         numbers: show the number of each row at the left.
         fit: drop and cut columns so that the rest fit, instead of scrolling sideways.
+        classes: how it is set into the screen.
     """
 
+    DEFAULT_CSS = """
+    Grid {
+        width: 1fr;
+        height: 1fr;
+        scrollbar-size: 1 1;
+        & > .grid--dim { color: $text-muted; }
+        & > .grid--name { text-style: bold; }
+        & > .grid--good { color: $text-success; }
+        & > .grid--warn { color: $text-warning; }
+        & > .grid--bad { color: $text-error; }
+        & > .grid--accent { color: $text-accent; text-style: bold; }
+        & > .grid--hit { color: $text-warning; text-style: bold underline; }
+        & > .grid--head { color: $text-muted; text-style: bold; }
+        & > .grid--cursor { background: $surface-lighten-2; }
+        & > .grid--cell { text-style: reverse; }
+        & > .grid--mark { background: $boost; }
+        &:focus > .grid--cursor { background: $primary-muted; text-style: bold; }
+        &:ansi > .grid--cursor { text-style: bold; }
+        &:ansi:focus > .grid--cursor { text-style: reverse; }
+        &:ansi:focus > .grid--cell { text-style: underline bold; }
+    }
+    """
     COMPONENT_CLASSES = {f"grid--{look}" for look in LOOKS}
     BINDINGS = bindings("grid")
 
@@ -81,8 +96,9 @@ class Grid(ScrollView, can_focus=True):
         cells: bool = False,
         numbers: bool = False,
         fit: bool = True,
+        classes: str = "framed",
     ) -> None:
-        super().__init__(id=name)
+        super().__init__(id=name, classes=classes)
         self.rows: Rows = Listed((), lambda _: ())
         self.columns: tuple[Column, ...] = ()
         self.marked: frozenset[int] = frozenset()
@@ -212,13 +228,13 @@ class Grid(ScrollView, can_focus=True):
 
     def _notice_line(self, y: int, width: int) -> Strip:
         assert self._notice is not None
-        lines = (self._notice.title, "", *self._notice.lines)
+        lines = self._notice.told(max(10, width - 4))
         first = max(0, (self.size.height - len(lines)) // 3)
         at = y - first
         if not 0 <= at < len(lines):
             return Strip.blank(width, self.rich_style)
         look = self._look(self._notice.look if at == 0 else "dim")
-        text = cut(safe(lines[at]), width - 2, "end")
+        text = lines[at]
         left = max(1, (width - cell_len(text)) // 2)
         segments = [Segment(" " * left, self.rich_style), Segment(text, self.rich_style + look)]
         return Strip(segments).adjust_cell_length(width, self.rich_style)

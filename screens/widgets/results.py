@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from catalog.errors import LakeError
 from catalog.model import QueryResult
 from screens.text import NULL, cell
 from screens.widgets.columns import Column, measured
-from screens.widgets.grid import Grid, Notice
+from screens.widgets.grid import Grid
+from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed, Paged
 
 _SAMPLE = 200
+_FRACTION = re.compile(r"-?\d+\.\d+\Z")
 
 
 def cells_of(row: Sequence[object]) -> list[Cell]:
     """The cells of a row of values; NULL is dim, so that it is not taken for a text."""
     return [Cell(NULL, "dim") if value is None else Cell(cell(value)) for value in row]
+
+
+def rounded(result: QueryResult, exact: Collection[str]) -> QueryResult:
+    """Measurements with six digits: the last ones of a mean say nothing.
+
+    Args:
+        result: the rows.
+        exact: columns that stay as they are.
+    """
+    kept = [name in exact for name in result.columns]
+
+    def shown(row: Sequence[object]) -> tuple[object, ...]:
+        return tuple(v if keep else _six_digits(v) for keep, v in zip(kept, row, strict=True))
+
+    return replace(result, rows=tuple(map(shown, result.rows)))
+
+
+def _six_digits(value: object) -> object:
+    if isinstance(value, float) or (isinstance(value, str) and _FRACTION.match(value)):
+        number = float(value)
+        return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.0f}"
+    return value
 
 
 def columns_of(result: QueryResult, kinds: bool = True) -> list[Column]:

@@ -47,10 +47,8 @@ class SchemaPane(Container):
 
     def compose(self) -> ComposeResult:
         """The columns and the history."""
-        fields, history = Grid(name="fields"), Grid(name="history")
-        for grid in (fields, history):
-            grid.add_class("framed")
-            yield grid
+        yield Grid(name="fields")
+        yield Grid(name="history")
 
     def show(self, revisions: Sequence[SchemaRevision]) -> None:
         """Show a history, oldest first, and the columns of its end."""

@@ -27,7 +27,7 @@ class SummaryPane(Facts):
     """Who owns it, what it holds, how it grew, what its columns are."""
 
     def __init__(self, shared: Shared) -> None:
-        super().__init__(id="summary")
+        super().__init__(id="summary", classes="framed")
         self._shared = shared
         self._found: DatasetSummary | None = None
 
@@ -80,7 +80,7 @@ class SummaryPane(Facts):
     def _growth(self, details: Details) -> list[Line]:
         kept = [v for v in details.versions if v.state in {"live", "current"}]
         bars = sparkline([v.rows for v in reversed(kept)], max(4, self.size.width - 8))
-        lines: list[Line] = [[("rows by ", "dim"), (bars, "good")], []]
+        lines: list[Line] = [[("growth  ", "dim"), (bars, "good")], []]
         for version in details.versions[:4]:
             change = signed(version.rows_added - version.rows_deleted)
             lines.append([

@@ -11,10 +11,11 @@ from textual.content import Content
 from textual.message import Message
 
 from catalog.model import DatasetDiff, Version
-from screens.text import cell, count, plural, short_count, signed, size
+from screens.text import cell, count, short_count, signed, widest
 from screens.widgets.columns import Column
 from screens.widgets.facts import Facts, Line
-from screens.widgets.grid import Grid, Notice
+from screens.widgets.grid import Grid
+from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed
 
 _STATES = {"current": ("●", "good"), "live": ("○", ""), "undone": ("↶", "warn"),
@@ -38,11 +39,9 @@ class VersionsPane(Container):
 
     def compose(self) -> ComposeResult:
         """The list, and beside it rows or differences."""
-        versions = Grid(name="version-list")
-        peek = Grid(name="peek", cells=True, fit=False)
-        for grid in (versions, peek, Facts(id="diff")):
-            grid.add_class("framed")
-            yield grid
+        yield Grid(name="version-list")
+        yield Grid(name="peek", cells=True, fit=False)
+        yield Facts(id="diff", classes="framed")
 
     def show(self, versions: Sequence[Version], chosen: int | None) -> None:
         """Show a list, newest first, the cursor on one of them."""
@@ -61,9 +60,9 @@ class VersionsPane(Container):
             Column("ROWS", 6, right=True, rank=7),
             Column("CHANGE", 9, right=True, rank=8),
             Column("SCHEMA", 6, rank=3),
-            Column("RUN", 6, rank=2),
-            Column("TAGS", 14, least=5, rank=5),
-            Column("MESSAGE", 30, least=10, rank=1),
+            Column("TAGS", widest((" ".join(v.tags) for v in versions), 4, 20), rank=5),
+            Column("RUN", widest((v.run_id or "" for v in versions), 3, 12), rank=2),
+            Column("MESSAGE", widest((v.message or "" for v in versions), 8, 60), least=8, rank=4),
         ]
         grid.show(columns, Listed(versions, self._cells), at)
         grid.border_title = Content(f"Versions {count(len(versions))}")
@@ -81,8 +80,8 @@ class VersionsPane(Container):
             Cell(short_count(version.rows), faded),
             Cell(signed_change, faded or ("good" if change >= 0 else "warn")),
             Cell(f"s{version.schema_id}", "dim"),
-            Cell(version.run_id or "", "dim"),
             Cell(" ".join(version.tags), "accent"),
+            Cell(version.run_id or "", "dim"),
             Cell(version.message or "", "dim"),
         )
 
@@ -117,21 +116,16 @@ class VersionsPane(Container):
 
 def _diff_lines(found: DatasetDiff) -> list[Line]:
     rows = found.rows
-    lines: list[Line] = [[("schema", "head")]]
-    lines += [[(f"  {change}", _change_look(str(change)))] for change in found.schema]
-    if not found.schema:
-        lines.append([("  the same", "dim")])
-    lines += [[], [("rows", "head")]]
-    lines.append([("  added    ", "dim"), (signed(rows.added), "good" if rows.added else "dim")])
-    lines.append(
-        [("  removed  ", "dim"), (signed(-rows.removed), "bad" if rows.removed else "dim")]
-    )
+    told = [("rows    ", "head"), (f"{signed(rows.added)} added", "good" if rows.added else "dim")]
+    told.append((f"   {signed(-rows.removed)} removed", "bad" if rows.removed else "dim"))
     if rows.key:
-        changed = count(rows.changed), "warn" if rows.changed else "dim"
-        lines.append([("  changed  ", "dim"), changed, (f"  by {', '.join(rows.key)}", "dim")])
-    lines += [[], [("files", "head")]]
-    added, removed = plural(found.files_added, "file"), plural(found.files_removed, "file")
-    lines.append([(f"  + {added}", "good"), (f"   - {removed}", "dim")])
+        changed = f"   {count(rows.changed)} changed by {', '.join(rows.key)}"
+        told.append((changed, "warn" if rows.changed else "dim"))
+    files = f"+{found.files_added} -{found.files_removed}"
+    lines: list[Line] = [told, [("files   ", "head"), (files, "")]]
+    lines += [[("schema  ", "head"), (str(c), _change_look(str(c)))] for c in found.schema]
+    if not found.schema:
+        lines.append([("schema  ", "head"), ("the same", "dim")])
     return lines + _samples(found)
 
 
@@ -143,16 +137,10 @@ def _samples(found: DatasetDiff) -> list[Line]:
     samples = found.rows.samples
     if samples is None or not samples.rows:
         return []
-    lines: list[Line] = [[], [("samples", "head")]]
+    lines: list[Line] = [[], [("some of the rows", "head")]]
     for row in samples.rows[:20]:
         shown = "  ".join(
             f"{name} {cell(value)}" for name, value in zip(samples.columns, row, strict=True)
         )
         lines.append([(f"  {shown}", "")])
     return lines
-
-
-def facts_of(version: Version) -> str:
-    """A version in a few words."""
-    sized = f"{short_count(version.rows)} rows · {size(version.bytes)}"
-    return f"v{version.version} · {sized} · {plural(version.files, 'file')}"
