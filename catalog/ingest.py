@@ -29,6 +29,7 @@ from catalog.planning import IngestRequest, Plan, check, plan_for
 from catalog.schema import Schema, SchemaPolicy
 from catalog.seen import Seen
 from catalog.sources import SourceFile
+from catalog.types import Field
 
 if TYPE_CHECKING:
     from catalog.engine.loading import Rejects, SourceSet
@@ -142,7 +143,9 @@ def _attempt(
             con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)
         files, bad_json = _sound_json(request, files, scratch)
-        opened = loading.SourceSet(con, files, request.text, scratch, wanted)
+        opened = loading.SourceSet(
+            con, files, request.text, scratch, wanted, as_is=request.select is not None
+        )
         plan = _decide(con, request, name, dataset, opened)
         return _load(work, plan, opened, bad_json)
     finally:
@@ -355,7 +358,9 @@ def _load_frame(
     types.refuse_twins(list(request.frame.schema.names), "The frame")
     with told("Reading the frame"):
         relation = work.con.sql("SELECT * FROM lakectl_frame")
-        fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+        fields: tuple[Field, ...] = ()
+        if not request.select:  # else only what the SELECT gives passes the gate
+            fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
     plan = plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
     with _announced(work.handles, plan) as target:
         written = _copy(work.con, plan, target)

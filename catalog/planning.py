@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog import partition, types
-from catalog.errors import Conflict, InvalidInput
+from catalog.errors import Conflict, InvalidInput, NotAllowed
 from catalog.model import Dataset
 from catalog.names import DatasetName, ident
 from catalog.partition import PartitionField
 from catalog.schema import Evolution, Schema, SchemaPolicy, new_schema, plan_evolution
-from catalog.sources import TextOptions
+from catalog.sources import FORMATS, TextOptions
 from catalog.types import Field
 
 MODES = ("append", "overwrite", "merge")
@@ -67,6 +67,8 @@ def check(request: IngestRequest) -> None:
         raise InvalidInput("A merge needs a key.", "Say --key COLUMN or --key A,B.")
     if request.key and request.mode != "merge":
         raise InvalidInput("--key goes with --mode merge.")
+    if request.format not in {None, *FORMATS}:
+        raise InvalidInput(f"There is no format {request.format!r}.", f"Use {', '.join(FORMATS)}.")
     if request.on_bad_row not in {"fail", "quarantine"}:
         raise InvalidInput(f"--on-bad-row takes fail or quarantine, not {request.on_bad_row!r}.")
     if request.if_seen not in {"skip", "load"}:
@@ -119,13 +121,21 @@ def plan_for(
 
 def _selected(con: Any, statement: str, source: str) -> tuple[str, tuple[Field, ...]]:
     """A person's SELECT over `source`, and the fields it gives."""
+    from catalog.engine import rewrite
     from catalog.engine.session import told
 
-    wrapped = f"WITH source AS ({source}) SELECT * FROM (\n{statement.strip().rstrip(';')}\n)"
+    bare = statement.strip().rstrip(";")
     with told("--select"):
-        found = con.extract_statements(wrapped)
-        if len(found) != 1 or found[0].type.name != "SELECT":
-            raise InvalidInput("--select takes one SELECT over `source`.")
+        try:
+            rewrite.parse(con, bare)
+        except NotAllowed as error:
+            message = f"--select takes one SELECT over `source`. {error.message}"
+            raise InvalidInput(message) from error
+        con.execute(f"CREATE OR REPLACE TEMP VIEW source AS {source}")
+        # Inside brackets DuckDB would rename the second of two columns of one name.
+        described = con.execute(f"DESCRIBE {bare}\n").fetchall()
+        types.refuse_twins([str(row[0]) for row in described], "--select")
+        wrapped = f"SELECT * FROM (\n{bare}\n)"
         relation = con.sql(wrapped)
         fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
     return wrapped, fields

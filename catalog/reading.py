@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from catalog import query
 from catalog.errors import InvalidInput
 from catalog.handles import Handles
 from catalog.model import DataFile, QueryResult
+from catalog.names import ident
 
 if TYPE_CHECKING:
     import duckdb  # noqa: TID251 - a type only
@@ -88,7 +90,7 @@ def _covering(files: Sequence[DataFile], offset: int, limit: int) -> tuple[list[
         elif at < offset + limit or not chosen:
             chosen.append(file)
         at += file.rows
-    return (chosen, before) if chosen else (list(files[:1]), before)
+    return (chosen, before) if chosen else (list(files[:1]), 0)
 
 
 def stats(handles: Handles, name: str, at: str | int | None) -> QueryResult:
@@ -97,16 +99,26 @@ def stats(handles: Handles, name: str, at: str | int | None) -> QueryResult:
     Distinct counts and quartiles are DuckDB's approximations.
     """
     from catalog.engine import rows
+    from catalog.engine.session import only_row
 
     with opened_version(handles, name, at) as (con, select):
         summarized = (
             'SELECT column_name AS "column", column_type AS "type", count AS rows, '
-            "round(count * null_percentage / 100)::BIGINT AS nulls, "
+            "0 AS nulls, "
             "approx_unique AS distinct_about, "
             "min, max, avg AS mean, std, q25, q50 AS median, q75 "
             f"FROM (SUMMARIZE SELECT * FROM ({select}))"
         )
-        return rows.fetch(con, summarized)
+        profile = rows.fetch(con, summarized)
+        # SUMMARIZE tells a percentage of two digits: one NULL in a million would be none.
+        counts = ", ".join(f"count(*) - count({ident(row[0])})" for row in profile.rows)
+        nulls = only_row(con, f"SELECT {counts} FROM ({select})") if profile.rows else ()
+    place = profile.columns.index("nulls")
+    exact = (
+        (*row[:place], number, *row[place + 1 :])
+        for row, number in zip(profile.rows, nulls, strict=True)
+    )
+    return replace(profile, rows=tuple(exact))
 
 
 def to_arrow(handles: Handles, name: str, at: str | int | None) -> Any:

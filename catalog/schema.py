@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from catalog import types
-from catalog.errors import SchemaConflict
+from catalog.errors import InvalidInput, SchemaConflict
 from catalog.types import Field, ListOf, MapOf, Primitive, Struct
 
 
@@ -105,8 +105,15 @@ class Change:
 
 
 def new_schema(fields: Iterable[Field]) -> Schema:
-    """A first schema: ids from 1 up, parents before their children."""
+    """A first schema: ids from 1 up, parents before their children.
+
+    Raises:
+        InvalidInput: a column holds nothing but NULL, so that it has no type.
+    """
     counter = itertools.count(1)
+    fields = tuple(fields)
+    for field in fields:
+        _refuse_unknown(field)
     return Schema(tuple(types.with_ids(f, counter) for f in fields))
 
 
@@ -207,8 +214,19 @@ def plan_evolution(
     return plan if plan.changed else replace(plan, schema=current)
 
 
+def _refuse_unknown(field: Field) -> None:
+    if any(f.type == Primitive(types.UNKNOWN) for f in types.walk((field,))):
+        quoted = '"' + field.name.replace('"', '""') + '"'
+        raise InvalidInput(
+            f"Column {field.name!r} holds nothing but NULL, so it has no type.",
+            f"Give it one: --select 'SELECT * REPLACE (CAST({quoted} AS VARCHAR) AS {quoted}) "
+            "FROM source'.",
+        )
+
+
 def _arrival(known: Sequence[str], path: str, extra: Field) -> Change:
     """What a new field is: an addition, or another spelling of one that is there."""
+    _refuse_unknown(extra)
     twin = next((n for n in known if n.lower() == extra.name.lower()), None)
     if twin:
         spelled = f"spelled {twin!r}", f"spelled {extra.name!r}"
@@ -221,6 +239,8 @@ def _merge(
 ) -> tuple[Field, list[Change]]:
     """The field after the other's values have come in, and what that changed."""
     kind, arriving = field.type, other.type
+    if arriving == Primitive(types.UNKNOWN):
+        return field, []
     if isinstance(kind, Primitive) and isinstance(arriving, Primitive):
         if types.fits_into(arriving, kind):
             return field, []

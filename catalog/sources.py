@@ -23,6 +23,7 @@ from catalog.errors import InvalidInput, NotFound, OperationFailed, StoreUnreach
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 60
 
+FORMATS = ("csv", "json", "parquet", "arrow")
 _BY_SUFFIX = {
     ".csv": "csv",
     ".tsv": "csv",

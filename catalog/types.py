@@ -30,6 +30,7 @@ _ICEBERG_TO_DUCKDB = {
     "string": "VARCHAR",
     "uuid": "UUID",
     "binary": "BLOB",
+    "unknown": "VARCHAR",
 }
 
 # What DuckDB may hand us and what it becomes. Small unsigned types go to the next wider signed
@@ -55,7 +56,10 @@ _DUCKDB_TO_ICEBERG = {
     "JSON": "string",
     "UUID": "uuid",
     "BLOB": "binary",
+    '"NULL"': "unknown",
 }
+# A column of nothing but NULL: it takes the type that the dataset has, and no other has one.
+UNKNOWN = "unknown"
 
 # What Iceberg v2 cannot hold without loss, with the cast that would do.
 _REFUSED = {
@@ -72,7 +76,6 @@ _REFUSED = {
     "VARIANT": ("a variant", "CAST({c} AS VARCHAR)"),
     "GEOMETRY": ("a geometry", "ST_AsText({c})"),
     "UNION": ("a union of types", "CAST({c} AS VARCHAR)"),
-    '"NULL"': ("nothing but NULL, so it has no type", "CAST({c} AS VARCHAR)"),
 }
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from catalog import partition
-from catalog.engine.session import provide_hashes, told
+from catalog.engine.session import only_row, provide_hashes, told
 from catalog.engine.views import field_ids
-from catalog.errors import InvalidInput, OperationFailed
 from catalog.model import WrittenFile
 from catalog.names import ident, lit
 from catalog.partition import PartitionField
@@ -55,29 +54,47 @@ def copy_to_parquet(
         if any(p.transform.startswith("bucket") for p in parts):
             provide_hashes(con)
         keys = [f"{_PART}{i}" for i in range(len(parts))]
-        values = ", ".join(
-            f"{partition.sql(p, schema)} AS {k}" for p, k in zip(parts, keys, strict=True)
-        )
+        values = ", ".join(f"{_key(p, schema)} AS {k}" for p, k in zip(parts, keys, strict=True))
         inner = f"SELECT *, {values} FROM ({inner})"
         options += [f"PARTITION_BY ({', '.join(keys)})", "FILENAME_PATTERN 'part_{uuid}'"]
     else:
         keys = []
         options += [f"FILE_SIZE_BYTES {FILE_BYTES}", "WRITE_EMPTY_FILE false"]
     statement = f"COPY ({inner}) TO {lit(str(folder))} ({', '.join(options)})"
-    try:
-        with told("Writing the data files"):
-            rows = con.execute(statement).fetchall()
-    except OperationFailed as error:
-        if keys and ("ame too long" in error.message or "create directory" in error.message):
-            raise InvalidInput(
-                "A partition value is too long to be the name of a folder.",
-                "Partition by truncate(N, column) or bucket(N, column) instead.",
-            ) from error
-        raise
-    return [_written(row, keys) for row in rows if row[1]]
+    with told("Writing the data files"):
+        rows = con.execute(statement).fetchall()
+        return [
+            _written(con, row, dict(zip(keys, parts, strict=True)), schema)
+            for row in rows
+            if row[1]
+        ]
 
 
-def _written(row: Sequence[Any], keys: Sequence[str]) -> WrittenFile:
+def _is_hashed(part: PartitionField, schema: Schema) -> bool:
+    return partition.result_type(part, schema) == "string"
+
+
+def _key(part: PartitionField, schema: Schema) -> str:
+    """What DuckDB splits by: folders are named after it, so a text, maybe long, is hashed."""
+    value = partition.sql(part, schema)
+    return f"md5({value})" if _is_hashed(part, schema) else value
+
+
+def _written(
+    con: duckdb.DuckDBPyConnection,
+    row: Sequence[Any],
+    parts: Mapping[str, PartitionField],
+    schema: Schema,
+) -> WrittenFile:
     """A row of RETURN_STATS: filename, count, file size, footer size, columns, partition keys."""
     found = row[5] or {}
-    return WrittenFile(row[0], row[1], row[2], row[4], tuple(found[key] for key in keys))
+    values = []
+    for key, part in parts.items():
+        value = found[key]
+        if value is not None and _is_hashed(part, schema):
+            select = (
+                f"SELECT {partition.sql(part, schema)} FROM read_parquet({lit(row[0])}) LIMIT 1"
+            )
+            (value,) = only_row(con, select)
+        values.append(value)
+    return WrittenFile(row[0], row[1], row[2], row[4], tuple(values))

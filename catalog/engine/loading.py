@@ -71,6 +71,7 @@ class SourceSet:
         options: what the person says of text files.
         scratch: for copies that are needed on the way.
         wanted: the dataset's types by column, which text takes where it can.
+        as_is: typed formats keep their types, whatever they are: a SELECT comes after.
     """
 
     def __init__(
@@ -80,8 +81,11 @@ class SourceSet:
         options: TextOptions,
         scratch: Path,
         wanted: Mapping[str, Type],
+        *,
+        as_is: bool = False,
     ) -> None:
         self._con = con
+        self._as_is = as_is
         self._scratch = scratch
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
@@ -125,6 +129,8 @@ class SourceSet:
             raise _unreadable(file, error) from error
         try:
             types.refuse_twins(self._own_names(file, relation.columns), "It")
+            if self._as_is:
+                return ()
             fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
         except InvalidInput as error:
             raise InvalidInput(f"{file.label}: {error.message}", error.hint) from error
@@ -201,15 +207,17 @@ class SourceSet:
         Raises:
             SchemaConflict: the files do not fit each other under the policy.
         """
-        first = self._parts[0].fields
-        merged = Schema(tuple(first))
-        for part in self._parts[1:]:
+        parts = [p for p in self._parts if p.fields]
+        if not parts:
+            return ()
+        merged = Schema(tuple(parts[0].fields))
+        for part in parts[1:]:
             arriving = _meet(merged, part) if part.csv is not None else part.fields
             widened = _widen_text(merged, arriving) if self.is_text else merged
             try:
                 merged = plan_evolution(widened, arriving, policy, 0).schema
             except SchemaConflict as error:
-                before = self._parts[0].source.label
+                before = parts[0].source.label
                 message = error.message.replace("in the dataset", f"in {before}")
                 message = message.replace("in the source", f"in {part.source.label}")
                 raise SchemaConflict(message, error.hint, error.changes) from error
@@ -222,7 +230,8 @@ class SourceSet:
             fields: names and types; a file that lacks one gives NULL.
             counting: count bad rows of text files (see `csvfiles.reset_counter`).
         """
-        return " UNION ALL ".join(self._select(p, fields, counting=counting) for p in self._parts)
+        union = " UNION ALL BY NAME " if self._as_is else " UNION ALL "
+        return union.join(self._select(p, fields, counting=counting) for p in self._parts)
 
     def _select(self, part: _Part, fields: Sequence[Field], *, counting: bool) -> str:
         scan = part.scan
@@ -235,6 +244,8 @@ class SourceSet:
                 underscores=part.underscores,
             )
             scan = f"({typed})"
+        elif self._as_is:
+            return f"SELECT * FROM {scan}"
         return _shaped(part, scan, fields)
 
     def count_rows(self) -> int | None:

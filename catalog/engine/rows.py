@@ -84,6 +84,8 @@ def _shown(place: int, kind: str) -> str:
         return f"CASE WHEN isfinite(#{place}) THEN {exact} ELSE {text} END"
     if kind == "DOUBLE":
         return f"CASE WHEN isfinite(#{place}) THEN to_json(#{place}) ELSE {text} END"
+    if kind.startswith("DECIMAL"):  # 0.10, not 0.1
+        return f"CAST(CAST(#{place} AS VARCHAR) AS JSON)"
     return f"to_base64(#{place})" if kind == "BLOB" else f"#{place}"
 
 

@@ -178,7 +178,7 @@ def create(url: str) -> None:
             command.upgrade(config, "head")
     except CommandError as error:
         raise Conflict(
-            f"The metadata store {hide_password(url)} was used by a newer lakectl.",
+            f"The metadata store {hide_password(url)} was used by a newer lakectl: {error}.",
             "Upgrade this one.",
         ) from error
     finally:
