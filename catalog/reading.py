@@ -111,7 +111,7 @@ def stats(handles: Handles, name: str, at: str | int | None) -> QueryResult:
         )
         profile = rows.fetch(con, summarized)
         # SUMMARIZE tells a percentage of two digits: one NULL in a million would be none.
-        counts = ", ".join(f"count(*) - count({ident(row[0])})" for row in profile.rows)
+        counts = ", ".join(f"count(*) - count({ident(str(row[0]))})" for row in profile.rows)
         nulls = only_row(con, f"SELECT {counts} FROM ({select})") if profile.rows else ()
     place = profile.columns.index("nulls")
     exact = (

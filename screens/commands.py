@@ -37,7 +37,7 @@ class Command(NamedTuple):
     places: tuple[str, ...]
     checks: tuple[Check, ...] = ()
     cli: str | None = None
-    footer: int = 0  # 0: not in the footer; the lowest number stands first
+    footer: int = 0  # 0: not in the footer; the lowest stands first
     first: bool = False  # goes before what the editor would do with the key
 
     @property
@@ -151,7 +151,8 @@ COMMANDS: tuple[Command, ...] = (
             (_version,), "lakectl tag {dataset} TAG --at {version}", 5),
     Command("query", "SQL on it", "Query this dataset at this version.", "s", _EITHER,
             (_dataset,), None, 3),
-    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,), "lakectl sql {sql}", 1, True),
+    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,),
+            "lakectl sql {sql}", 1, True),
     Command("cancel", "cancel", "Cancel the running query; else go back to the datasets.", "escape",
             _QUERY, (), None, 2),
     Command("older_query", "history", "Bring back the query before.", "f7,alt+up", _QUERY,

@@ -137,6 +137,9 @@ class DatasetsScreen(LakeScreen):
         self._measure()
         self.trouble(False)
         self._list()
+        entries = self._entries
+        # Made now, in a thread, so that the first letter of a filter need not wait for it.
+        self.ask("words", lambda: [entry.words for entry in entries], lambda _: None)
 
     def _failed(self, error: LakeError) -> None:
         self.trouble(True)

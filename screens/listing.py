@@ -62,6 +62,9 @@ class Filter(NamedTuple):
         """The entries that pass, in their order."""
         passing = list(entries)
         for term in self.text.lower().split():
+            if term[0] not in "!~" and ":" not in term:
+                passing = [e for e in passing if term in e.words]
+                continue
             test = _test_of(term)
             if test is not None:
                 passing = [e for e in passing if test(e)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,8 +54,8 @@ def gcs_lake(gcs_shell: Shell, gcs_bucket: str) -> Shell:
 
 
 @pytest.fixture(params=["local", "postgres", "gcs"])
-def any_lake(request: pytest.FixtureRequest) -> Iterator[Shell]:
+def any_lake(request: pytest.FixtureRequest) -> Shell:
     """An empty lake on each of the supported stores in turn."""
     named = {"local": "lake", "postgres": "postgres_lake", "gcs": "gcs_lake"}
     shell: Shell = request.getfixturevalue(named[request.param])
-    yield shell
+    return shell

@@ -37,7 +37,9 @@ def test_the_main_story_holds_on_every_store(any_lake: Shell) -> None:
     ) == [{"id": 2, "old": 20.0, "new": 21.0}]
     told = lake.json("diff", "nyc.trips", "v2", "v3")
     assert told["rows"] == {"added": 1, "removed": 0, "changed": 1}
-    assert [(v["version"], v["rows"], v["message"]) for v in lake.json("versions", "nyc.trips")] == [
+    assert [
+        (v["version"], v["rows"], v["message"]) for v in lake.json("versions", "nyc.trips")
+    ] == [
         (3, 6, None),
         (2, 5, None),
         (1, 3, "January"),

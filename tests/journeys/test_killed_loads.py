@@ -1,4 +1,4 @@
-"""Loads that are killed at any instant: what was answered is there once, what was not is whole or gone."""
+"""Loads killed at any instant: what was answered is there once; the rest is whole or gone."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ def trips(lake: Shell) -> Shell:
     return lake
 
 
-_WIDER = "SELECT id::BIGINT AS id, fare::DOUBLE AS fare, price::DECIMAL(9,2) AS price, city FROM source"
+_WIDER = (
+    "SELECT id::BIGINT AS id, fare::DOUBLE AS fare, price::DECIMAL(9,2) AS price, city FROM source"
+)
 
 
 def test_wider_types_are_refused_then_allowed_and_old_versions_keep_theirs(trips: Shell) -> None:
@@ -136,3 +138,15 @@ def test_a_nested_field_can_be_added(lake: Shell) -> None:
     lake.ingest("b.ndjson", "--into", "nyc.people", "--schema", "evolve")
     missing = {"id": 1, "who": {"name": "Ann", "tags": [{"k": "a", "n": None}], "age": None}}
     assert lake.sql("FROM nyc.people ORDER BY id") == [missing, new]
+
+
+def test_a_json_column_without_a_value_takes_the_type_that_the_dataset_has(lake: Shell) -> None:
+    # Every nightly file has such columns: nothing in them says what they would be.
+    whole = {"id": 1, "n": 5, "x": 1.5, "who": {"age": 3}, "tags": ["a"], "days": [[1]]}
+    bare = {"id": 2, "n": None, "x": None, "who": {"age": None}, "tags": [], "days": [[None]]}
+    lake.file("a.ndjson", [json.dumps(whole)])
+    lake.file("b.ndjson", [json.dumps(bare)])
+    lake.ingest("a.ndjson", "--into", "nyc.sparse")
+    lake.ingest("b.ndjson", "--into", "nyc.sparse")
+    assert lake.sql("FROM nyc.sparse ORDER BY id") == [whole, bare]
+    assert len(lake.json("schema", "nyc.sparse", "--history")) == 1

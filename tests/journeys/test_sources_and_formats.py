@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gcsfs
 import pyarrow as pa
@@ -37,6 +38,11 @@ def _table(*numbers: int) -> pa.Table:
     return table.set_column(2, "day", table["day"].cast(pa.date32()))
 
 
+def _write_arrow(path: Path, table: pa.Table, form: Any) -> None:
+    with pa.OSFile(str(path), "wb") as sink, form(sink, table.schema) as out:
+        out.write_table(table)
+
+
 def test_files_of_every_format_make_one_version(lake: Shell) -> None:
     lake.file("a.csv", _csv(1))
     lake.file("b.tsv", _csv(2, sign="\t"))
@@ -48,12 +54,8 @@ def test_files_of_every_format_make_one_version(lake: Shell) -> None:
     lake.file("h.ndjson", json.dumps(_row(8)) + "\n")
     lake.file("i.jsonl.gz", gzip.compress(json.dumps(_row(9)).encode() + b"\n"))
     pq.write_table(_table(10), lake.cwd / "j.parquet")
-    with pa.OSFile(str(lake.cwd / "k.arrow"), "wb") as sink:
-        with pa.ipc.new_file(sink, _table(11).schema) as out:
-            out.write_table(_table(11))
-    with pa.OSFile(str(lake.cwd / "l.arrows"), "wb") as sink:
-        with pa.ipc.new_stream(sink, _table(12).schema) as out:
-            out.write_table(_table(12))
+    _write_arrow(lake.cwd / "k.arrow", _table(11), pa.ipc.new_file)
+    _write_arrow(lake.cwd / "l.arrows", _table(12), pa.ipc.new_stream)
     pyarrow.feather.write_feather(_table(13), str(lake.cwd / "m.feather"))
     names = sorted(p.name for p in lake.cwd.glob("[a-m].*"))
     assert len(names) == 13
