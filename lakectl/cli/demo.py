@@ -138,6 +138,7 @@ def demo(ctx: click.Context, folder: str, rows: int, url: str | None, no_ui: boo
     story = _story()
     if finished < len(story):
         output.note(f"The lake is in {root}. Each command can be typed by hand:  cd {folder}")
+        _import_all()
     for number, step in enumerate(story):
         if number >= finished:
             _tell(ctx, root, step)
@@ -145,7 +146,7 @@ def demo(ctx: click.Context, folder: str, rows: int, url: str | None, no_ui: boo
     output.note("")
     output.note(f"The lake stays in {root}:  cd {folder}; lakectl")
     if not no_ui and sys.stdout.isatty() and sys.stdin.isatty():
-        sys.exit(subprocess.call(_command(root, ("ui",)), cwd=root))
+        sys.exit(subprocess.call([sys.executable, "-P", "-m", "lakectl", "--lake", str(root)]))
 
 
 def _prepare(root: Path, rows: int, url: str | None) -> None:
@@ -169,20 +170,41 @@ def _prepare(root: Path, rows: int, url: str | None) -> None:
 def _tell(ctx: click.Context, root: Path, step: Step) -> None:
     shown = " ".join(_quoted(word) for word in step.words)
     output.heading(step.why, f"$ lakectl {shown}")
-    code = subprocess.call(_command(root, step.words), cwd=root)
+    code = _run(root, step.words)
     if code != step.refused:
         output.note(f"The story stops here: that should have ended with {step.refused}.")
         ctx.exit(code or 1)
 
 
+def _run(root: Path, words: tuple[str, ...]) -> int:
+    """Run a command as a process of its own, forked from this one once the imports are done.
+
+    `sql` locks its process for good, so the story cannot run it in its own.
+    """
+    from lakectl.cli.main import run
+
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.chdir(root)
+    # As a table also where the story is piped into a file.
+    code = run(["--lake", str(root), *words, "-o", "table"])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _import_all() -> None:
+    """Import what the commands of the story need, once for all of them; none starts a thread."""
+    import catalog.engine.loading
+    import catalog.iceberg.commits
+    import catalog.iceberg.datafiles
+    import catalog.ingest
+    import catalog.metadata.records  # noqa: F401
+
+
 def _quoted(word: str) -> str:
     return f'"{word}"' if any(c in word for c in " ()*'>") else word
-
-
-def _command(root: Path, words: tuple[str, ...]) -> list[str]:
-    # As a table also where the story is piped into a file.
-    table = () if words[0] in {"ui", "export"} else ("-o", "table")
-    return [sys.executable, "-P", "-m", "lakectl", "--lake", str(root), *words, *table]
 
 
 def _progress(root: Path) -> Path:

@@ -5,6 +5,7 @@ Used by tests/journeys and tests/lakectl, whose conftest.py put this folder on t
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -147,6 +148,54 @@ class Shell:
         listed = self.json("ls")
         known = {one["name"]: self.json("versions", one["name"]) for one in listed}
         return {"ls": listed, "versions": known, "files": files_of(self.cwd / "warehouse")}
+
+
+class WarmShell(Shell):
+    """A shell whose commands run one after the other in one process; `sql`, which locks it, apart."""
+
+    _process: subprocess.Popen[str] | None = None
+
+    def run(
+        self,
+        *words: str | Path,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Ran:
+        """See `Shell`."""
+        assert stdin is None
+        assert env is None
+        assert cwd is None
+        if words[0] == "sql":
+            return super().run(*words)
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("a_warm_command.py"))],
+                cwd=self.cwd,
+                env=environment(self.cwd, self.env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        told = tuple(str(word) for word in words)
+        self._process.stdin.write(json.dumps(told) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"{' '.join(told)} ended its process"
+        code, out, err = json.loads(line)
+        said = base64.b64decode(err).decode("utf-8", "replace")
+        return Ran(told, code, base64.b64decode(out), said)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._process.stdin.close()
+            self._process.wait(60)
+            self._process.stdout.close()
 
 
 def files_of(folder: Path) -> dict[str, str]:
