@@ -373,11 +373,11 @@ def _undo_ref(kind: str) -> Callable[[Handles, Dataset, _Made, int], Done]:
 
 
 def _undo_annotate(handles: Handles, dataset: Dataset, made: _Made, number: int) -> Done:
-    before, after = made
-    said = Annotation(**after)
+    parts = ("owner", "description", "labels", "columns")
+    before, said = (Annotation(**{part: one[part] for part in parts}) for one in made)
     if _annotation_of(dataset, said) != _said(said):
         raise Conflict(f"{dataset.name} was annotated again since.")
-    state = _write_annotation(handles, dataset, Annotation(**before), number)
+    state = _write_annotation(handles, dataset, before, number)
     return Done(f"{dataset.name} is described as before.", state)
 
 

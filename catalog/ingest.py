@@ -29,6 +29,7 @@ from catalog.planning import IngestRequest, Plan, check, plan_for
 from catalog.schema import Schema, SchemaPolicy
 from catalog.seen import Seen
 from catalog.sources import SourceFile
+from catalog.storage import FULL_DISK
 from catalog.types import Field
 
 if TYPE_CHECKING:
@@ -106,6 +107,13 @@ def _scratch(handles: Handles) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=place))
     try:
         yield folder
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        raise StoreUnreachable(
+            f"The disk is full: {place} could not take what the load needs on the way.",
+            "Free some space and run it again; the lake is unchanged.",
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -147,6 +155,7 @@ def _attempt(
             con, files, request.text, scratch, wanted, as_is=request.select is not None
         )
         plan = _decide(con, request, name, dataset, opened)
+        plan.notes += opened.notes()
         return _load(work, plan, opened, bad_json)
     finally:
         con.close()

@@ -25,6 +25,7 @@ from catalog.errors import (
 )
 
 _CHUNK = 4 << 20
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV}  # file systems without them
 
 
@@ -125,7 +126,7 @@ def outside(path: str, uri: str) -> NotAllowed:
 def _full(error: OSError, path: str) -> LakeError:
     if isinstance(error, FileExistsError):
         return Conflict(f"{path} is there already; nothing was overwritten.")
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if error.errno in FULL_DISK:
         return StoreUnreachable(
             f"The disk is full: {path} could not be written.",
             "Free some space and run it again; the lake is unchanged.",

@@ -100,6 +100,7 @@ class CsvFile:
     nulls: tuple[str, ...]
     candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
     blank_lines: int = 0  # before the first row
+    header_said: bool = False  # a person said whether there is a header
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -138,7 +139,17 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
     candidates = tuple(_candidates(seen, i, options.nulls) for i in range(len(names)))
     blank = len(text) - len(text.lstrip("\r\n"))
     blank = text[:blank].count("\n")
-    return CsvFile(source, path, delimiter, header, names, options.nulls, candidates, blank)
+    return CsvFile(
+        source,
+        path,
+        delimiter,
+        header,
+        names,
+        options.nulls,
+        candidates,
+        blank_lines=blank,
+        header_said=options.header is not None,
+    )
 
 
 def _candidates(

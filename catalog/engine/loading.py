@@ -192,14 +192,25 @@ class SourceSet:
             self._con.register(name, source)
             self._arrow[file.path] = source.schema.names
         except (pa.ArrowInvalid, OSError) as error:
-            first = str(error).splitlines()[0]
-            raise OperationFailed(f"{file.label} is not a whole Arrow file: {first}") from error
+            raise OperationFailed(
+                f"{file.label} is not a whole Arrow file.",
+                "It may have been cut while it was copied; fetch it again.",
+            ) from error
         return name
 
     @property
     def is_text(self) -> bool:
         """Whether any part is cast by our rules, so that rows can be bad."""
         return any(part.csv is not None for part in self._parts)
+
+    def notes(self) -> list[str]:
+        """What a person should know of how the files were read."""
+        return [
+            f"{p.source.label}: the first line was read as data, so its columns are column1, "
+            "column2, …; if it names them, say --header"
+            for p in self._parts
+            if p.csv is not None and not p.csv.header and not p.csv.header_said
+        ]
 
     def fields(self, policy: SchemaPolicy) -> tuple[Field, ...]:
         """The columns of all files together, in order of appearance.
@@ -346,7 +357,11 @@ def _unreadable(file: SourceFile, error: duckdb.Error) -> LakeError:
             f"{file.label} is not a whole Parquet file. {first}",
             "It may have been cut while it was copied; fetch it again.",
         )
-    if isinstance(error, duckdb.BinderException):
+    if "recursion depth" in text:
+        return InvalidInput(
+            f"{file.label} is nested deeper than 100 levels.", "Flatten it before loading."
+        )
+    if isinstance(error, duckdb.BinderException | duckdb.NotImplementedException):
         return InvalidInput(translate(error, f"Reading {file.label}").message)
     found = translate(error, f"Reading {file.label}")
     if "alformed JSON" in text or "Invalid Input" in text:

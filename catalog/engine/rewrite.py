@@ -125,7 +125,7 @@ def evaluate(con: duckdb.DuckDBPyConnection, at: At) -> str:
             raise InvalidInput(f"AT ({at.unit} => …) takes a value, not {at.text!r}.")
     kind = "TIMESTAMPTZ" if at.unit == "TIMESTAMP" else "VARCHAR"
     with told(f"AT ({at.unit} => {at.text})"):
-        (value,) = only_row(con, f"SELECT CAST(CAST(({at.text}) AS {kind}) AS VARCHAR)")
+        (value,) = only_row(con, f"SELECT CAST(CAST(({at.text}\n) AS {kind}) AS VARCHAR)")
     if value is None:
         raise InvalidInput(f"AT ({at.unit} => …) is NULL.")
     return str(value)

@@ -130,7 +130,12 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
     """A DuckDB error as an error of the lake."""
     first = _first_sentence(str(error))
     text = str(error)
-    if "No space left" in text or "max_temp_directory_size" in text or "Disk quota" in text:
+    if (
+        "File too large" in text
+        or "No space left" in text
+        or "max_temp_directory_size" in text
+        or "Disk quota" in text
+    ):
         return StoreUnreachable(
             f"{doing} failed: the disk is full ({first}).",
             "Free some space and run it again; the lake is unchanged.",
@@ -140,7 +145,8 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
         return OperationFailed(f"{doing} needs more memory than it may take: {first}.", hint)
     if isinstance(error, duckdb.InterruptException):
         return OperationFailed(f"{doing} was stopped.")
-    if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
+    unfit = duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException
+    if isinstance(error, unfit | duckdb.NotImplementedException):
         return InvalidInput(f"{doing} failed: {first}.")
     return OperationFailed(f"{doing} failed: {first}.")
 

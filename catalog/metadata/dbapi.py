@@ -27,6 +27,10 @@ def sqlite_path(url: str) -> str:
     return url.removeprefix("sqlite:///")
 
 
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
 class Connection:
     """The metadata store by DB-API alone: one connection a thread, opened at its first use.
 
@@ -118,7 +122,9 @@ class Connection:
                 f"The metadata store {path} is missing.",
                 "Restore the file; the tables' own data and metadata are still in the warehouse.",
             )
-        return sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        opened = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        opened.create_function("lower", 1, _lower, deterministic=True)  # its own knows ASCII only
+        return opened
 
     def _may_retry(self, error: Exception) -> bool:
         names = {"OperationalError", "InterfaceError", "AdminShutdown", "CrashShutdown"}

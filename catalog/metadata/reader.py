@@ -344,8 +344,10 @@ class Reader(Connection):
 
     def searched(self, words: list[str]) -> list[Dataset]:
         """The live datasets in which every word occurs somewhere: names, columns, docs, tags."""
+        # Labels are stored as JSON; `tier=gold` is how people see and search them.
+        plain = """replace(labels, '": "', '=')"""
         text = "lower(namespace || '.' || name || ' ' || coalesce(owner, '') || ' ' || "
-        text += "coalesce(description, '') || ' ' || labels || ' ' || tags || ' ' || schema)"
+        text += "coalesce(description, '') || ' ' || " + plain + " || ' ' || tags || ' ' || schema)"
         wheres = " AND ".join(f"{text} LIKE :w{_letters(i)} ESCAPE '!'" for i in range(len(words)))
         values = {f"w{_letters(i)}": f"%{_like(word)}%" for i, word in enumerate(words)}
         found = self.rows(
