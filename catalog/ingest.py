@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import committing, merging, names, sources, sync, types, writing
 from catalog.committing import Stale
-from catalog.errors import Conflict, NotFound, OperationFailed
+from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName

@@ -126,6 +126,9 @@ def told(doing: str) -> Iterator[None]:
         raise translate(error, doing) from error
 
 
+_FULL = ("No space left", "Disk quota", "File too large", "max_temp_directory_size")
+
+
 def translate(error: duckdb.Error, doing: str) -> LakeError:
     """A DuckDB error as an error of the lake."""
     first = _first_sentence(str(error))
