@@ -112,7 +112,7 @@ class Shell:
         assert ran.err.startswith("lakectl: "), ran.err
         first = ran.err.splitlines()[0].removeprefix("lakectl: ")
         assert 10 < len(first) < 600, f"no sentence: {first!r}"
-        assert first[-1] in ".?)", f"no sentence: {first!r}"
+        assert first[-1] in ".?)" or first.endswith("--help"), f"no sentence: {first!r}"
         return ran.err
 
     def ingest(self, *words: str | Path, stdin: bytes | None = None) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class Shell:
 
 
 class WarmShell(Shell):
-    """A shell whose commands run one after the other in one process; `sql`, which locks it, apart."""
+    """A shell whose commands run one after another in one process; `sql`, which locks it, apart."""
 
     _process: subprocess.Popen[str] | None = None
 

@@ -1,0 +1,150 @@
+"""Every command has its help, and says what is wrong with how it was called."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lake_shell import Shell, WarmShell
+
+from lakectl.cli.registry import COMMANDS, SECTIONS
+
+# How each command is run for real in a lake that has nyc.trips; "" where it needs nothing.
+_RUNS: dict[str, str] = {
+    "ls": "ls nyc",
+    "show": "show nyc.trips",
+    "schema": "schema nyc.trips --history",
+    "versions": "versions nyc.trips",
+    "search": "search fare",
+    "preview": "preview nyc.trips --at v1 -n 3",
+    "stats": "stats nyc.trips",
+    "diff": "diff nyc.trips 1 2",
+    "ingest": "ingest more.csv --into nyc.trips --if-seen load",
+    "rollback": "rollback nyc.trips --to v1 --yes",
+    "undo": "undo",
+    "tag": "tag nyc.trips gold",
+    "branch": "branch nyc.trips audit",
+    "annotate": "annotate nyc.trips --owner Ann",
+    "rename": "rename nyc.zones nyc.areas",
+    "drop": "drop nyc.areas --yes",
+    "undrop": "undrop nyc.areas",
+    "export": "export nyc.trips --to out.csv",
+    "sql": "sql FROM(nyc.trips)",
+    "init": "init another",
+}
+# The dashboard needs a terminal; the demo makes a lake of its own (tests/journeys of the demo).
+_APART = {"ui", "demo"}
+
+
+@pytest.fixture(scope="module")
+def shell(fresh_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmShell]:
+    """One process for the many commands of this file, in a lake of its own."""
+    folder = tmp_path_factory.mktemp("commands") / "lake"
+    shutil.copytree(fresh_lake, folder)
+    warm = WarmShell(folder)
+    warm.file("trips.csv", ["id,fare", "1,1.5", "2,2.5"])
+    warm.file("more.csv", ["id,fare", "3,3.5"])
+    warm.file("zones.csv", ["zone,name", "1,Bronx"])
+    warm.ok("ingest", "trips.csv", "--into", "nyc.trips")
+    warm.ok("ingest", "more.csv", "--into", "nyc.trips")
+    warm.ok("ingest", "zones.csv", "--into", "nyc.zones")
+    yield warm
+    warm.close()
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help_with_its_options_told(shell: WarmShell, name: str) -> None:
+    ran = shell.ok(name, "--help")
+    assert ran.out.startswith(f"Usage: lakectl {name}")
+    assert "Options:" in ran.out
+    options = ran.out.split("Options:")[1].splitlines()
+    for line in options:
+        words = line.split()
+        if words and words[0].startswith("-"):
+            told = " ".join(words).rpartition("  ")[2]
+            assert len(line.strip().split("  ")) > 1 or told, line
+    assert shell.ok(name, "-h").out == ran.out
+
+
+def test_every_command_runs(shell: WarmShell) -> None:
+    assert set(_RUNS) | _APART == set(COMMANDS)
+    for name in COMMANDS:
+        if name in _RUNS:
+            shell.ok(*_RUNS[name].replace("(", " (").split(" ")) if name != "sql" else shell.ok(
+                "sql", "FROM nyc.trips"
+            )
+
+
+def test_the_help_names_every_command_once(shell: WarmShell) -> None:
+    told = shell.ok("--help").out
+    for title, entries in SECTIONS.items():
+        assert f"{title}:" in told
+        for entry in entries:
+            assert sum(line.strip().startswith(f"{entry.name} ") for line in told.splitlines()) == 1
+            assert entry.sentence.split(";")[0][:40] in " ".join(told.split()).replace("- ", "-")
+    assert "Exit codes" in told
+
+
+def test_without_a_command_and_terminal_the_help_is_shown(trips: Shell) -> None:
+    assert trips.ok().out.startswith("Usage: lakectl")
+    assert "terminal" in trips.refused(6, "ui")
+
+
+def test_the_version_is_told(trips: Shell) -> None:
+    from lakectl import __version__
+
+    assert trips.ok("--version").out == f"lakectl {__version__}\n"
+    assert trips.ok("--version", "ls").out == f"lakectl {__version__}\n"
+
+
+def test_a_near_name_is_offered_for_a_mistyped_one(shell: WarmShell) -> None:
+    assert "Did you mean versions?" in shell.refused(2, "version")
+    assert "Did you mean ingest?" in shell.refused(2, "ingst", "a.csv")
+    assert "lakectl --help" in shell.refused(2, "frobnicate")
+    assert "nyc.trips" in shell.refused(3, "show", "nyc.trip")
+    assert "--message" in shell.refused(2, "ingest", "trips.csv", "--into", "a.b", "--mesage", "x")
+
+
+def test_usage_errors_name_the_command_whose_help_to_read(shell: WarmShell) -> None:
+    for words in (
+        ["show"],
+        ["show", "a", "b"],
+        ["ls", "--nope"],
+        ["ls", "-o", "xml"],
+        ["preview", "nyc.trips", "-n", "many"],
+        ["ingest", "x.csv"],
+        ["ingest", "--into", "a.b"],
+        ["ingest", "trips.csv", "--into", "a.b", "--mode", "upsert"],
+        ["rollback", "nyc.trips"],
+    ):
+        assert f"lakectl {words[0]} --help" in shell.refused(2, *words)
+    assert "negative" in shell.refused(2, "preview", "nyc.trips", "-n", "-1")
+
+
+def test_a_traceback_is_shown_only_when_asked_for(trips: Shell) -> None:
+    assert "Traceback" not in trips.run("show", "nyc.none").err
+    assert "Traceback" in trips.run("--debug", "show", "nyc.none").err
+    assert "Traceback" in trips.run("show", "nyc.none", env={"LAKECTL_DEBUG": "1"}).err
+
+
+def test_a_reader_that_goes_away_is_no_error(trips: Shell) -> None:
+    import subprocess
+
+    from lake_shell import command, environment
+
+    words = [*command(), "sql", "SELECT * FROM range(300000)"]
+    with subprocess.Popen(
+        words,
+        cwd=trips.cwd,
+        env=environment(trips.cwd),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == b"range\n"
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(60) == 0
