@@ -21,9 +21,11 @@ import pytest
 from pyiceberg import types
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.io import FileIO
-from pyiceberg.manifest import ManifestContent, ManifestFile, write_manifest_list
+from pyiceberg.manifest import ManifestFile, write_manifest_list
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
+
+from catalog.engine import rows
 
 
 @pytest.fixture
@@ -141,11 +143,11 @@ def test_pyiceberg_expires_snapshots_and_leaves_their_files(
     table = _made(stock, types.LongType())
     for number in range(3):
         table.overwrite(pa.table({"v": [number]}))
-    before = {p for p in tmp_path.rglob("*.parquet")}
+    before = set(tmp_path.rglob("*.parquet"))
     old = [s.snapshot_id for s in table.snapshots()][:-1]
     table.maintenance.expire_snapshots().by_ids(old).commit()
     assert len(table.snapshots()) == 1
-    assert {p for p in tmp_path.rglob("*.parquet")} == before
+    assert set(tmp_path.rglob("*.parquet")) == before
 
 
 def test_pyiceberg_follows_a_table_name_out_of_the_warehouse(
@@ -169,29 +171,6 @@ def test_pyiceberg_makes_what_a_table_property_names(
     assert type(loaded).__name__ == "Named"
 
 
-def test_pyiceberg_does_not_retry_a_change_of_properties(stock: SqlCatalog) -> None:
-    from pyiceberg.exceptions import CommitFailedException
-
-    _made(stock, types.LongType())
-    one, two = stock.load_table("n.t"), stock.load_table("n.t")
-    one.transaction().set_properties({"a": "1"}).commit_transaction()
-    with pytest.raises(CommitFailedException):
-        two.transaction().set_properties({"b": "2"}).commit_transaction()
-
-
-def test_pyiceberg_has_no_month_partition_on_write_without_another_package(
-    stock: SqlCatalog,
-) -> None:
-    from pyiceberg.partitioning import PartitionField, PartitionSpec
-    from pyiceberg.transforms import MonthTransform
-
-    schema = Schema(types.NestedField(1, "ts", types.TimestampType()))
-    spec = PartitionSpec(PartitionField(1, 1000, MonthTransform(), "ts_month"))
-    table = stock.create_table("n.t", schema, partition_spec=spec)
-    with pytest.raises(Exception, match="pyiceberg"):
-        table.append(pa.table({"ts": pa.array([0], pa.timestamp("us"))}))
-
-
 def test_the_writer_of_manifest_lists_stamps_the_objects_that_it_is_given(
     stock: SqlCatalog, tmp_path: Path
 ) -> None:
@@ -202,19 +181,10 @@ def test_the_writer_of_manifest_lists_stamps_the_objects_that_it_is_given(
     assert head is not None
     manifest = ManifestFile(*head.manifests(table.io)[0]._data)
     manifest.sequence_number = -1
-    manifest.added_snapshot_id = 7
     out = table.io.new_output(str(tmp_path / "list.avro"))
-    with write_manifest_list(2, out, 7, None, 42, "null") as writer:
+    with write_manifest_list(2, out, head.snapshot_id, None, 42, "null") as writer:
         writer.add_manifests([manifest])
-    assert manifest.content == ManifestContent.DATA
-    assert manifest.sequence_number == 42 or writer is None or _stamped(tmp_path, table)
-
-
-def _stamped(folder: Path, table: Table) -> bool:
-    from pyiceberg.manifest import read_manifest_list
-
-    found = next(iter(read_manifest_list(table.io.new_input(str(folder / "list.avro")))))
-    return bool(found.sequence_number == 42)
+    assert manifest.sequence_number == 42
 
 
 # -- DuckDB: CSV (our rule: catalog.engine.csvfiles) -----------------------------------------------
@@ -296,25 +266,23 @@ def test_duckdb_copies_unsigned_integers_as_such(
     assert pq.read_schema(tmp_path / "a.parquet").field("v").type == pa.uint32()
 
 
-_IDS = "FIELD_IDS {s: {__duckdb_field_id: 1, old: 2}}"
-
-
-def _map(children: str) -> str:
-    kind = 'STRUCT("new" INTEGER)'
-    return f"MAP {{1: {{name: 's', type: '{kind}', default_value: NULL::VARCHAR{children}}}}}"
-
-
 def test_duckdb_reads_null_for_a_renamed_child_without_children(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     path = f"{tmp_path}/a.parquet"
-    con.execute(f"COPY (SELECT {{old: 5}} AS s) TO '{path}' (FORMAT parquet, {_IDS})")
-    bare = con.execute(f"SELECT s.new FROM read_parquet('{path}', schema={_map('')})").fetchall()
-    inner = ", children: MAP {2: {name: 'new', type: 'INTEGER', default_value: NULL::VARCHAR}}"
-    whole = con.execute(
-        f"SELECT s.new FROM read_parquet('{path}', schema={_map(inner)})"
-    ).fetchall()
-    assert (bare, whole) == ([(None,)], [(5,)])
+    ids = "FIELD_IDS {s: {__duckdb_field_id: 1, old: 2, b: 3}}"
+    con.execute(f"COPY (SELECT {{old: 5, b: 6}} AS s) TO '{path}' (FORMAT parquet, {ids})")
+
+    def read(children: str) -> object:
+        kind = 'STRUCT("new" INTEGER, b INTEGER)'
+        entry = f"{{name: 's', type: '{kind}', default_value: NULL::VARCHAR{children}}}"
+        found = f"SELECT s FROM read_parquet('{path}', schema=MAP {{1: {entry}}})"
+        return con.execute(found).fetchall()
+
+    leaf = "{{name: '{0}', type: 'INTEGER', default_value: NULL::VARCHAR}}"
+    inner = f", children: MAP {{2: {leaf.format('new')}, 3: {leaf.format('b')}}}"
+    assert read("") == [({"new": None, "b": 6},)]
+    assert read(inner) == [({"new": 5, "b": 6},)]
 
 
 def test_duckdb_reads_null_from_a_file_without_field_ids(
@@ -400,15 +368,25 @@ def test_fetching_python_values_bends_some_of_them(con: duckdb.DuckDBPyConnectio
     assert found == (datetime.timedelta(days=30), 0.10000000149011612)
 
 
-def test_a_decimal_beyond_a_double_loses_digits_in_python_floats_but_not_in_ours(
+def test_a_decimal_that_passes_through_json_as_text_loses_its_digits(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    from catalog.engine import rows
-
+    """So decimals are handed to json_array as they are."""
     exact = "1234567890123456789012345678.0123456789"
-    found = rows.fetch(con, f"SELECT {exact}::DECIMAL(38,10) AS d, {2**63 - 1} AS i")
-    assert found.rows == ((Decimal(exact), 2**63 - 1),)
-    assert Decimal(float(exact)) != Decimal(exact)
+    query = "SELECT CAST(json_array(d, CAST(CAST(d AS VARCHAR) AS JSON)) AS VARCHAR) FROM "
+    found = con.execute(f"{query} (SELECT {exact}::DECIMAL(38,10) AS d)").fetchall()
+    assert found == [(f"[{exact},1.2345678901234569e27]",)]
+
+
+@pytest.mark.parametrize("nested", ["{}", "[{}]", "{{'a': {}}}", "MAP {{'k': {}}}"])
+def test_our_rows_keep_every_digit_of_a_decimal(
+    con: duckdb.DuckDBPyConnection, nested: str
+) -> None:
+    exact = "1234567890123456789012345678.0123456789"
+    found = rows.fetch(con, f"SELECT {nested.format(f'{exact}::DECIMAL(38,10)')} AS d").rows[0][0]
+    while isinstance(found, list | dict):
+        found = next(iter(found.values() if isinstance(found, dict) else found))
+    assert found == Decimal(exact)
 
 
 # -- SQLite (our rule: catalog.metadata.database) --------------------------------------------------
