@@ -23,12 +23,13 @@ from typing import IO, cast
 
 import duckdb
 
+from catalog.engine.guards import guard, is_castable
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, OperationFailed
 from catalog.names import ident, lit
 from catalog.sources import SourceFile, TextOptions
-from catalog.types import Field, Primitive, Type, decimal_parts, duckdb_of, refuse_twins
+from catalog.types import Field, Primitive, Type, duckdb_of, refuse_twins
 
 SAMPLE_ROWS = 10_000
 _FIRST_ROWS = 200
@@ -46,46 +47,6 @@ _LOOKS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ("timestamptz", re.compile(r"\d{4}-\d\d-\d\d[ T][\d:.]+ ?\S+"), ("timestamptz",)),
     ("boolean", re.compile(r"true|false", re.IGNORECASE), ("boolean",)),
 )
-
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
-_TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-_STAMP = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T]{_TIME})?"
-_ZONED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)"
-
-# A text is a double if it is a plain number whose double says the same, or has at most 15
-# significant digits, which a double always keeps (IEEE 754, 53 bits). The rare exact test stands in
-# an ELSE: operands of AND are all computed for every row.
-_EXACT_DOUBLE = (
-    f"(regexp_full_match({{x}}, {lit(_NUMBER)}) AND isfinite({{t}}) AND ({{t}}::VARCHAR = {{x}} "
-    "OR strlen(rtrim(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), '.', ''), '0'), "
-    "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')))"
-)
-# Comparisons of text by its first bytes cost next to nothing: nothing before '-' (a space, a plus),
-# no leading zero (a code, not a number), no leading point.
-_SHORT_DOUBLE = (
-    "strlen({x}) <= 15 AND {x} >= '-' AND NOT ({x} >= '00' AND {x} < '0:') "
-    "AND NOT ({x} >= '-00' AND {x} < '-0:') AND NOT ({x} >= '.' AND {x} < '/') "
-    "AND NOT contains({x}, '_') AND isfinite({t}) "
-    "AND (abs({t}) >= 2.3e-308 OR strlen({x}) <= 5)"
-)
-# Years 1 to 9999, so neither the infinities nor what other engines cannot show.
-_YEARS = "{t} >= '0001-01-01' AND {t} < '10000-01-01'"
-_GUARDS = {
-    "long": "{t}::VARCHAR = {x}",
-    "int": "{t}::VARCHAR = {x}",
-    "double": f"CASE WHEN {_SHORT_DOUBLE} THEN true ELSE {_EXACT_DOUBLE} END",
-    # Six digits are what a float always keeps.
-    "float": "(isfinite({t}) AND strlen(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), "
-    "'.', ''), '0')) <= 6 AND (abs({t}) >= 1.2e-38 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')) "
-    f"AND regexp_full_match({{x}}, {lit(_NUMBER)}))",
-    "date": f"({{t}}::VARCHAR = {{x}} AND {_YEARS})",
-    "timestamp": f"({_YEARS} AND CASE WHEN {{t}}::VARCHAR = {{x}} THEN true "
-    f"ELSE regexp_full_match({{x}}, {lit(_STAMP)}) END)",
-    "timestamptz": f"({_YEARS} AND regexp_full_match({{x}}, {lit(_ZONED)}))",
-    "time": f"({{t}} < '24:00:00' AND regexp_full_match({{x}}, {lit(_TIME)}))",
-    "boolean": "lower({x}) IN ('true', 'false')",
-    "uuid": "{t} IS NOT NULL",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,31 +268,6 @@ def has_underscores(file: CsvFile) -> bool:
     return False
 
 
-def guard(kind: Type, text: str, cast: str) -> str:
-    """A predicate: the text is NULL or is exactly a value of the type.
-
-    Args:
-        kind: the type.
-        text: SQL of the text.
-        cast: SQL of its TRY_CAST to the type.
-    """
-    parts = decimal_parts(kind)
-    if parts:
-        digits = f"(\\.[0-9]{{1,{parts[1]}}})?" if parts[1] else ""
-        rule = f"({{t}} IS NOT NULL AND regexp_full_match({{x}}, '-?[0-9]+{digits}'))"
-        return f"coalesce({rule.replace('{t}', cast).replace('{x}', text)}, {text} IS NULL)"
-    assert isinstance(kind, Primitive)
-    rule = _GUARDS[kind.text]
-    return f"coalesce({rule.replace('{t}', cast).replace('{x}', text)}, {text} IS NULL)"
-
-
-def is_castable(kind: Type) -> bool:
-    """Whether text can be read as a type at all; nested types and binary cannot."""
-    if not isinstance(kind, Primitive):
-        return False
-    return kind.text == "string" or kind.text in _GUARDS or decimal_parts(kind) is not None
-
-
 def propose(
     con: duckdb.DuckDBPyConnection, file: CsvFile, scan: str, wanted: Mapping[str, Type]
 ) -> tuple[Field, ...]:
@@ -395,10 +331,8 @@ def typed_select(
     inner += [f"{_cast(ident(f.name), f.type)} AS __t{i}" for i, f in typed]
     casts = {f.name: f"__t{i} AS {ident(f.name)}" for i, f in typed}
     outer = ", ".join(casts.get(f.name, ident(f.name)) for f in fields)
-    tests = [guard(f.type, ident(f.name), f"__t{i}") for i, f in typed]
+    tests = [guard(f.type, ident(f.name), f"__t{i}", underscores=underscores) for i, f in typed]
     good = " AND ".join(tests) or "true"
-    if not underscores:
-        good = re.sub(r" AND NOT contains\([^)]*, '_'\)", "", good)
     keep = f"CASE WHEN {good} THEN true ELSE nextval('{BAD_COUNTER}') < 0 END" if counting else good
     return f"SELECT {outer} FROM (SELECT {', '.join(inner)} FROM {scan}) WHERE {keep}"
 

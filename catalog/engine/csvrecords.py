@@ -21,12 +21,12 @@ import duckdb
 from catalog.engine.csvfiles import (
     MAX_LINE,
     CsvFile,
-    guard,
     open_text,
     raw_scan,
     typed_select,
     unpacking,
 )
+from catalog.engine.guards import guard
 from catalog.engine.session import only_row, told
 from catalog.errors import OperationFailed
 from catalog.names import ident, lit
