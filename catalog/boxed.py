@@ -21,15 +21,10 @@ def run(handles: Handles, box: Box, text: str, limit: int, deadline: float) -> Q
         InvalidInput, NotFound: it names what is not there.
         OperationFailed, DeadlineExceeded: it failed or took too long.
     """
-    from catalog.engine import box as box_room
-
     if handles.warehouse.is_remote:
         return _run_here(handles, text, limit)
-    con = box_room.parser()
-    try:
+    with box.parsing() as con:
         plan = query.plan(handles, con, text)
-    finally:
-        con.close()
     return box.ask(plan, limit, deadline)
 
 

@@ -70,9 +70,10 @@ class Catalog:
 
     def _followed(self) -> Reader:
         """The reader, after tables that another engine wrote have been read anew."""
-        if self.handles.reader.foreign_pointers():
+        reader = self.handles.reader
+        if reader.foreign_pointers() or reader.without_pointer():
             self.sync()
-        return self.handles.reader
+        return reader
 
     def dropped(self) -> list[tuple[DatasetSummary, datetime]]:
         """Dropped datasets that can come back, and when each was dropped."""

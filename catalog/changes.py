@@ -49,8 +49,18 @@ def rollback(handles: Handles, name: str, to: str | int) -> Done:
     return Done(f"{name} is at v{version.version} again (was v{was}).", after)
 
 
-def _move_main(handles: Handles, dataset: Dataset, version: Version, undoes: int | None) -> Dataset:
-    schema = query.schema_of(handles, dataset, version)
+def _move_main(
+    handles: Handles,
+    dataset: Dataset,
+    version: Version,
+    undoes: int | None,
+    schema_id: int | None = None,
+) -> Dataset:
+    """Move main; its schema becomes the version's, or the one of an id that undo puts back."""
+    schema = _with_docs_of(dataset.schema, query.schema_of(handles, dataset, version))
+    for revision in handles.reader.schemas(dataset.id):
+        if revision.schema.schema_id == schema_id:
+            schema = revision.schema
     head = dataset.snapshot_id
 
     def plan(_: TableState | None, now: Dataset | None) -> tuple[Change, writing.Rows]:
@@ -64,6 +74,13 @@ def _move_main(handles: Handles, dataset: Dataset, version: Version, undoes: int
         return change, writing.Rows(journal=journal, undoes=undoes)
 
     return writing.commit_existing(handles, dataset.id, plan).dataset
+
+
+def _with_docs_of(current: Schema, older: Schema) -> Schema:
+    """An older schema with the docs of today: they describe columns, not versions."""
+    docs = {f.id: f.doc for f in current.fields}
+    fields = (replace(f, doc=docs.get(f.id, f.doc)) for f in older.fields)
+    return replace(older, fields=tuple(fields))
 
 
 def set_tag(handles: Handles, name: str, tag: str, at: str | int | None) -> Done:
@@ -356,7 +373,7 @@ def _undo_head(handles: Handles, dataset: Dataset, made: _Made, number: int) -> 
     version = known[before["snapshot_id"]]
     if version.state == "expired":
         raise NotFound(f"v{version.version} of {dataset.name} has expired.")
-    state = _move_main(handles, dataset, version, number)
+    state = _move_main(handles, dataset, version, number, before.get("schema_id"))
     return Done(f"{dataset.name} is back at v{version.version}.", state)
 
 

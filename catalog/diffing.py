@@ -8,7 +8,7 @@ from catalog import query, reading, schema
 from catalog.errors import InvalidInput
 from catalog.handles import Handles
 from catalog.model import DatasetDiff, QueryResult, RowDiff
-from catalog.names import ident
+from catalog.names import free_name, ident
 
 SAMPLE_ROWS = 20
 
@@ -82,34 +82,39 @@ def _by_key(con: Any, columns: list[str], key: tuple[str, ...], samples: int) ->
 
     on = " AND ".join(f"lhs.{ident(k)} IS NOT DISTINCT FROM rhs.{ident(k)}" for k in key)
     rest = [c for c in columns if c not in key]
+    here = ident(free_name("is here", columns))
+    what = ident(free_name("change", columns))
     changed = " OR ".join(f"lhs.{ident(c)} IS DISTINCT FROM rhs.{ident(c)}" for c in rest)
     kind = (
-        "CASE WHEN lhs.__in IS NULL THEN 'added' WHEN rhs.__in IS NULL THEN 'removed' "
+        f"CASE WHEN lhs.{here} IS NULL THEN 'added' WHEN rhs.{here} IS NULL THEN 'removed' "
         f"WHEN {changed or 'false'} THEN 'changed' END"
     )
     keys = ", ".join(f"coalesce(rhs.{ident(k)}, lhs.{ident(k)}) AS {ident(k)}" for k in key)
-    values = "".join(
-        f", CASE WHEN lhs.__in IS NOT NULL AND rhs.__in IS NOT NULL AND lhs.{ident(c)} IS DISTINCT "
-        f"FROM rhs.{ident(c)} THEN concat(coalesce(lhs.{ident(c)}::VARCHAR, 'NULL'), ' -> ', "
-        f"coalesce(rhs.{ident(c)}::VARCHAR, 'NULL')) "
-        f"ELSE coalesce(rhs.{ident(c)}, lhs.{ident(c)})::VARCHAR END AS {ident(c)}"
-        for c in rest
-    )
+    both = f"lhs.{here} IS NOT NULL AND rhs.{here} IS NOT NULL"
+    values = "".join(f", {_shown(ident(c), both)} AS {ident(c)}" for c in rest)
     joined = (
-        f"SELECT {kind} AS change, {keys}{values} FROM (SELECT *, true AS __in FROM lhs) lhs "
-        f"FULL JOIN (SELECT *, true AS __in FROM rhs) rhs ON {on}"
+        f"SELECT {kind} AS {what}, {keys}{values} FROM (SELECT *, true AS {here} FROM lhs) lhs "
+        f"FULL JOIN (SELECT *, true AS {here} FROM rhs) rhs ON {on}"
     )
     counts = dict(
         con.execute(
-            f"SELECT change, count(*) FROM ({joined}) WHERE change IS NOT NULL GROUP BY change"
+            f"SELECT {what}, count(*) FROM ({joined}) WHERE {what} IS NOT NULL GROUP BY 1"
         ).fetchall()
     )
     order = ", ".join(ident(k) for k in key)
-    shown = f"SELECT * FROM ({joined}) WHERE change IS NOT NULL ORDER BY {order} LIMIT {samples}"
+    shown = f"SELECT * FROM ({joined}) WHERE {what} IS NOT NULL ORDER BY {order} LIMIT {samples}"
     sample = rows.fetch(con, shown) if counts and samples else None
     return RowDiff(
         counts.get("added", 0), counts.get("removed", 0), counts.get("changed", 0), key, sample
     )
+
+
+def _shown(column: str, both: str) -> str:
+    """A value as a diff shows it: `old -> new` where both sides have it and differ."""
+    old, new = (f"coalesce({side}.{column}::VARCHAR, 'NULL')" for side in ("lhs", "rhs"))
+    differs = f"{both} AND lhs.{column} IS DISTINCT FROM rhs.{column}"
+    one = f"coalesce(rhs.{column}, lhs.{column})::VARCHAR"
+    return f"CASE WHEN {differs} THEN concat({old}, ' -> ', {new}) ELSE {one} END"
 
 
 def _whole(con: Any, columns: list[str], samples: int) -> RowDiff:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from catalog.errors import InvalidName
@@ -94,6 +95,14 @@ def check_ref(name: str) -> None:
 def ident(name: str) -> str:
     """The SQL identifier for any text, always quoted."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def free_name(base: str, taken: Iterable[str]) -> str:
+    """A name like `base` that none of some names is, whatever the case."""
+    held = {name.lower() for name in taken}
+    while base.lower() in held:
+        base += "_"
+    return base
 
 
 def lit(text: str) -> str:

@@ -137,8 +137,8 @@ class _Planner:
 
 def schema_of(handles: Handles, dataset: Dataset, version: Version | None) -> Any:
     """The schema that a version was written with; the current one for the current version."""
-    if version is None or version.schema_id == dataset.schema.schema_id:
-        return dataset.schema
+    if version is None or version.snapshot_id == dataset.snapshot_id:
+        return dataset.schema  # which may have changed since that snapshot was made
     for revision in handles.reader.schemas(dataset.id):
         if revision.schema.schema_id == version.schema_id:
             return revision.schema

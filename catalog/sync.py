@@ -7,6 +7,9 @@ snapshots that we do not know, their files and schemas, the key of each write fr
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from catalog.errors import LakeError
 from catalog.handles import Handles
 from catalog.model import Dataset
 from catalog.names import DatasetName
@@ -64,17 +67,27 @@ def adopt(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) ->
 def sync(handles: Handles) -> list[str]:
     """Bring every table up to its pointer, and take in tables that another engine made.
 
+    A table that cannot be read is passed over: it must not hide the others.
+
     Returns:
         The names of the tables that had to be read anew.
     """
+    from catalog.metadata import records
+
     done = []
+    for gone in handles.reader.without_pointer():
+        with handles.database.write() as conn:
+            records.mark_dropped(conn, gone, handles.now())
     for namespace, table, pointer in handles.reader.foreign_pointers():
         name = DatasetName(namespace, table)
-        dataset_id = handles.reader.id_of(name)
-        if dataset_id is None:
-            from catalog.iceberg import tables
-
-            dataset_id = tables.load(handles.warehouse, pointer).metadata.table_uuid.hex
-        adopt(handles, dataset_id, name, pointer)
-        done.append(str(name))
+        with suppress(LakeError):
+            adopt(handles, _identity(handles, name, pointer), name, pointer)
+            done.append(str(name))
     return done
+
+
+def _identity(handles: Handles, name: DatasetName, pointer: str) -> str:
+    from catalog.iceberg import tables
+
+    known = handles.reader.id_of(name)
+    return known or tables.load(handles.warehouse, pointer).metadata.table_uuid.hex

@@ -219,7 +219,11 @@ def _commit_record(before: Dataset | None, outcome: Outcome, rows: Rows, staged:
     old_head = before.snapshot_id if before else None
     journal = rows.journal
     if journal is not None:  # what undo compares with: where main was and where it is now
-        heads = {"snapshot_id": old_head}, {"snapshot_id": after.snapshot_id}
+        old_schema = before.schema.schema_id if before else None
+        heads = (
+            {"snapshot_id": old_head, "schema_id": old_schema},
+            {"snapshot_id": after.snapshot_id, "schema_id": after.schema.schema_id},
+        )
         journal = (journal[0], {**heads[0], **journal[1]}, {**heads[1], **journal[2]})
     return Commit(
         dataset=after,

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,15 @@ class DatasetHandle:
 
         if self._at is not None:
             raise InvalidInput(f"{self.name} at {self._at} is a past version; it cannot change.")
+        known = {field.name for field in fields(IngestRequest)}
+        for name in options:
+            if name not in known:
+                raise InvalidInput(f"There is no option {name!r}.", f"Known: {sorted(known)}.")
         if "schema" in options:
+            policies = [str(policy) for policy in SchemaPolicy]
+            if options["schema"] not in policies:
+                asked = options["schema"]
+                raise InvalidInput(f"There is no schema policy {asked!r}.", f"Use {policies}.")
             options["schema"] = SchemaPolicy(options["schema"])
         if "partition_by" in options:
             options["partition_by"] = tuple(options["partition_by"])

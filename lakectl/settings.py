@@ -77,6 +77,8 @@ def load(lake: str | None = None, profile: str | None = None) -> Settings:
     if name not in profiles:
         known = ", ".join(sorted(profiles))
         raise NotFound(f"{root / FILE} has no profile {name!r}.", f"It has: {known}.")
+    if not isinstance(profiles[name], dict):
+        raise InvalidInput(f"{root / FILE}: profiles.{name} is no section.")
     return _from_profile(root, name, profiles[name])
 
 
@@ -105,7 +107,11 @@ def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
         "0",
     }
     warehouse = absolute_warehouse(root, str(values["warehouse"]))
-    return Settings(root, name, warehouse, absolute_database(root, database), readonly)
+    try:
+        url = absolute_database(root, database)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error.message}", error.hint) from error
+    return Settings(root, name, warehouse, url, readonly)
 
 
 def absolute_warehouse(root: Path, warehouse: str) -> str:

@@ -123,6 +123,8 @@ class Box:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._parsing = threading.Lock()
+        self._parser: duckdb.DuckDBPyConnection | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._cancelled = False
@@ -161,13 +163,27 @@ class Box:
             self._cancelled = True
             child.kill()
 
+    @contextlib.contextmanager
+    def parsing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to parse with; opening one costs more than most queries, so it is kept."""
+        with self._parsing:
+            if self._parser is None:
+                self._parser = parser()
+            yield self._parser
+
     def warm_up(self) -> None:
         """Start the child before it is needed."""
+        with self.parsing():
+            pass
         with self._lock:
             self._alive(time.monotonic() + 30)
 
     def close(self) -> None:
         """End the child."""
+        with self._parsing:
+            if self._parser is not None:
+                self._parser.close()
+            self._parser = None
         with self._lock:
             self._kill()
 

@@ -27,7 +27,7 @@ from catalog.engine.guards import guard, is_castable
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, OperationFailed
-from catalog.names import ident, lit
+from catalog.names import free_name, ident, lit
 from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field, Primitive, Type, duckdb_of, refuse_twins
 
@@ -326,12 +326,20 @@ def typed_select(
         counting: count the other rows in the sequence BAD_COUNTER; else they are dropped.
         underscores: whether the text may hold any (see `has_underscores`).
     """
-    typed = [(i, f) for i, f in enumerate(fields) if f.type != Primitive("string")]
+    taken = [f.name for f in fields]
+    cast_names = {
+        f.name: ident(free_name(f"cast {i}", taken))
+        for i, f in enumerate(fields)
+        if f.type != Primitive("string")
+    }
+    typed = [f for f in fields if f.name in cast_names]
     inner = [ident(f.name) for f in fields]
-    inner += [f"{_cast(ident(f.name), f.type)} AS __t{i}" for i, f in typed]
-    casts = {f.name: f"__t{i} AS {ident(f.name)}" for i, f in typed}
+    inner += [f"{_cast(ident(f.name), f.type)} AS {cast_names[f.name]}" for f in typed]
+    casts = {f.name: f"{cast_names[f.name]} AS {ident(f.name)}" for f in typed}
     outer = ", ".join(casts.get(f.name, ident(f.name)) for f in fields)
-    tests = [guard(f.type, ident(f.name), f"__t{i}", underscores=underscores) for i, f in typed]
+    tests = [
+        guard(f.type, ident(f.name), cast_names[f.name], underscores=underscores) for f in typed
+    ]
     good = " AND ".join(tests) or "true"
     keep = f"CASE WHEN {good} THEN true ELSE nextval('{BAD_COUNTER}') < 0 END" if counting else good
     return f"SELECT {outer} FROM (SELECT {', '.join(inner)} FROM {scan}) WHERE {keep}"

@@ -29,13 +29,12 @@ from catalog.engine.csvfiles import (
 from catalog.engine.guards import guard
 from catalog.engine.session import only_row, told
 from catalog.errors import OperationFailed
-from catalog.names import ident, lit
+from catalog.names import free_name, ident, lit
 from catalog.types import Field, Primitive, duckdb_of, text_of
 
 # Line from 1, bytes without the line end, number of fields or None where quotes do not match.
 _Record = tuple[int, bytes, int | None]
 
-LINE = "__lakectl_line"
 _MAX_LINES = 100_000  # of one quoted value; beyond that the quote was never closed
 _RAW_SHOWN = 64 << 10
 
@@ -58,6 +57,7 @@ class Split:
     file: CsvFile
     scan: str
     sound: int
+    line: str  # the name of the column that holds it
 
 
 @dataclass(slots=True)
@@ -76,7 +76,8 @@ def split(file: CsvFile, scratch: Path) -> Split:
     clean = scratch / f"clean-{len(list(scratch.iterdir())):06d}.csv"
     with clean.open("wb") as out:
         sound = sum(_copy(out, file, record) for record in _rows(file))
-    return Split(file, raw_scan(file, clean, (LINE,)), sound)
+    line = _line_name(file)
+    return Split(file, raw_scan(file, clean, (line,)), sound, line)
 
 
 def sort_rows(
@@ -96,7 +97,7 @@ def sort_rows(
     file = part.file
     rejects = scratch / f"rejects-{len(list(scratch.iterdir())):06d}.ndjson"
     found = Sorted(typed_select(fields, part.scan, counting=False), rejects)
-    uncast = _write_rejects(file, _uncast(con, file, fields, part.scan), found)
+    uncast = _write_rejects(file, _uncast(con, part, fields), found)
     with told(f"Reading {file.source.label}"):
         (loaded,) = only_row(con, f"SELECT count(*) FROM ({found.select})")
     if part.sound != loaded + uncast or found.rows_in != loaded + found.rejected_rows:
@@ -114,7 +115,11 @@ def sample(file: CsvFile, scratch: Path, rows: int) -> str:
     with clean.open("wb") as out:
         for record in itertools.islice(_rows(file), rows):
             _copy(out, file, record)
-    return raw_scan(file, clean, (LINE,))
+    return raw_scan(file, clean, (_line_name(file),))
+
+
+def _line_name(file: CsvFile) -> str:
+    return free_name("line of the file", file.names)
 
 
 def _copy(out: IO[bytes], file: CsvFile, record: _Record) -> bool:
@@ -186,7 +191,7 @@ def _fault(file: CsvFile, record: bytes, count: int | None) -> str | None:
 
 
 def _uncast(
-    con: duckdb.DuckDBPyConnection, file: CsvFile, fields: Sequence[Field], scan: str
+    con: duckdb.DuckDBPyConnection, part: Split, fields: Sequence[Field]
 ) -> Iterator[tuple[int, list[tuple[str, str, str]]]]:
     """(line, [(column, type, text)]) of each sound row with a value that is not of its type."""
     tests = []
@@ -201,10 +206,11 @@ def _uncast(
         return
     faults = f"list_filter([{', '.join(tests)}], lambda x: x IS NOT NULL)"
     query = (
-        f"SELECT * FROM (SELECT {LINE}::BIGINT AS line, {faults} AS f FROM {scan}) "
+        f"SELECT * FROM (SELECT {ident(part.line)}::BIGINT AS line, {faults} AS f "
+        f"FROM {part.scan}) "
         "WHERE len(f) > 0 ORDER BY line"
     )
-    with told(f"Reading {file.source.label}"):
+    with told(f"Reading {part.file.source.label}"):
         cursor = con.cursor()
         cursor.execute(query)
         while rows := cursor.fetchmany(1000):

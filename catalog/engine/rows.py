@@ -7,6 +7,7 @@ becomes 0.1000000015, infinity becomes the year 9999.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ import duckdb
 
 from catalog.model import QueryResult
 
+_SHORT_DECIMAL = re.compile(r"DECIMAL\((\d|1[0-5]),")
 _WRITTEN = "lakectl_row"
 
 
@@ -84,7 +86,7 @@ def _shown(place: int, kind: str) -> str:
         return f"CASE WHEN isfinite(#{place}) THEN {exact} ELSE {text} END"
     if kind == "DOUBLE":
         return f"CASE WHEN isfinite(#{place}) THEN to_json(#{place}) ELSE {text} END"
-    if kind.startswith("DECIMAL"):  # 0.10, not 0.1
+    if _SHORT_DECIMAL.match(kind):  # 0.10, not 0.1; longer ones would pass through a double
         return f"CAST(CAST(#{place} AS VARCHAR) AS JSON)"
     return f"to_base64(#{place})" if kind == "BLOB" else f"#{place}"
 

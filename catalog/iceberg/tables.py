@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
+from pyiceberg.exceptions import ValidationError as IcebergValidationError
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema as IcebergSchema
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, TableMetadataV2
@@ -73,7 +74,7 @@ def load(warehouse: Warehouse, location: str) -> TableState:
             if location.endswith(".gz.metadata.json"):
                 raw = gzip.decompress(raw)
             metadata = TableMetadataUtil.parse_raw(raw.decode())
-        except (ValidationError, ValueError, OSError) as error:
+        except (ValidationError, IcebergValidationError, ValueError, OSError) as error:
             raise OperationFailed(
                 f"The metadata file {location} is damaged.",
                 "Its previous version is named in the store's iceberg_tables table.",

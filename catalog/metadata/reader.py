@@ -205,6 +205,16 @@ class Reader(Connection):
         hint = f"Did you mean {near[0]}?" if near else "See what there is with: lakectl ls"
         return NotFound(f"There is no dataset {name}.", hint)
 
+    def without_pointer(self) -> list[str]:
+        """The ids of live datasets whose table another engine has dropped."""
+        found = self.rows(
+            "SELECT d.id FROM datasets d LEFT JOIN iceberg_tables t ON t.catalog_name = :catalog "
+            "AND t.table_namespace = d.namespace AND t.table_name = d.name "
+            "WHERE d.dropped_at IS NULL AND t.table_name IS NULL",
+            catalog="lakectl",
+        )
+        return [str(row[0]) for row in found]
+
     # -- versions -----------------------------------------------------------------------------
 
     def versions(self, dataset: Dataset) -> list[Version]:

@@ -337,6 +337,12 @@ def drop(conn: sa.Connection, dataset: Dataset, at: int) -> bool:
     return True
 
 
+def mark_dropped(conn: sa.Connection, dataset_id: str, at: int) -> None:
+    """Note that a table was dropped by somebody else."""
+    row = t.datasets
+    conn.execute(sa.update(row).where(row.c.id == dataset_id).values(dropped_at=at))
+
+
 def undrop(conn: sa.Connection, dataset: Dataset) -> bool:
     """Put a dropped table back on the list; False when its name has been taken meanwhile."""
     if not swap(conn, dataset.name, None, dataset.metadata_location):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -10,6 +9,7 @@ import traceback
 import click
 
 from catalog.errors import LakeError
+from lakectl.cli.output import json_text
 from screens.text import safe
 
 CRASH, INTERRUPTED = 70, 130
@@ -17,9 +17,10 @@ CRASH, INTERRUPTED = 70, 130
 
 def tell(error: BaseException, arguments: list[str]) -> int:
     """Write an error to stderr and return the exit code that goes with it."""
-    if isinstance(error, SystemExit):
+    gone = isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
+    if isinstance(error, SystemExit) and not gone:
         return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, BrokenPipeError):
+    if gone:
         # The reader has gone, as `head` does: not an error, but Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -31,7 +32,7 @@ def tell(error: BaseException, arguments: list[str]) -> int:
         changes = getattr(error, "changes", ())
         if changes:
             told["changes"] = list(changes)
-        sys.stderr.write(json.dumps({"error": told}, ensure_ascii=False) + "\n")
+        sys.stderr.write(json_text({"error": told}) + "\n")
         return exit_code
     if message:
         sys.stderr.write(f"lakectl: {safe(message, limit=4000)}\n")

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,6 +19,7 @@ from screens.text import cell, cut_middle, plural, safe, size, width
 if TYPE_CHECKING:
     from catalog.model import IngestReport
 
+_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _MAX_CELL = 60
 
 
@@ -89,7 +91,13 @@ def _iso(value: datetime) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(plain(value)) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """JSON that commands no terminal: the controls that JSON itself leaves as they are, escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def narrate_load(report: IngestReport) -> None:
@@ -156,7 +164,7 @@ def _print_objects(columns: Sequence[str], rows: list[tuple[Any, ...]], form: st
         print_json(list(objects))
         return
     for found in objects:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(found) + "\n")
 
 
 def _print_arrow(columns: Sequence[str], rows: list[tuple[Any, ...]], form: str) -> None:

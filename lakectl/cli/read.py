@@ -121,6 +121,8 @@ def sql(ctx: click.Context, query: str | None, path: str | None, output_form: st
 
     lake = open_lake(ctx)
     text = _query_text(query, path)
+    if output_form in {"parquet", "arrow"}:  # before the process locks itself
+        import pyarrow.parquet  # noqa: F401
     with lake.sql_once(text) as (columns, lines):
         names = [name for name, _ in columns]
         output.print_rows(names, (decode(line) for line in lines), output_form)
