@@ -15,6 +15,7 @@ from catalog.errors import InvalidName
 from catalog.names import check_ref
 from screens import messages
 from screens.keys import bindings
+from screens.steady import Steady
 from screens.widgets.facts import Facts, Line, wrapped
 from screens.widgets.line_edit import LineEdit
 
@@ -61,7 +62,7 @@ class Answer(Widget, can_focus=True):
         event.prevent_default()
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Steady, ModalScreen[bool]):
     """Tells what would happen, shows the shell line, and asks."""
 
     BINDINGS = bindings("window")
@@ -95,7 +96,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(False)
 
 
-class TagScreen(ModalScreen[str | None]):
+class TagScreen(Steady, ModalScreen[str | None]):
     """Asks for the name of a tag and says at once when it cannot be one."""
 
     BINDINGS = bindings("window")

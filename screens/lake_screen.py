@@ -16,12 +16,13 @@ from screens import commands, messages
 from screens.commands import Context
 from screens.off_loop import Lane
 from screens.shared import Shared
+from screens.steady import Steady
 from screens.widgets.bars import HintLine, StatusLine, TopLine
 
 T = TypeVar("T")
 
 
-class LakeScreen(Screen[None]):
+class LakeScreen(Steady, Screen[None]):
     """A screen with a line at the top, its own middle, and two lines at the bottom."""
 
     DEFAULT_CSS = """

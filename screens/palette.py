@@ -18,6 +18,7 @@ from screens.help import all_keys
 from screens.keys import bindings
 from screens.off_loop import Lane
 from screens.shared import Shared
+from screens.steady import Steady
 from screens.widgets.columns import Column
 from screens.widgets.grid import Grid
 from screens.widgets.line_edit import LineEdit
@@ -51,7 +52,7 @@ def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
     return found[:MOST]
 
 
-class PaletteScreen(ModalScreen[Choice | None]):
+class PaletteScreen(Steady, ModalScreen[Choice | None]):
     """Type, choose, enter."""
 
     BINDINGS = bindings("window")

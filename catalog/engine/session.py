@@ -58,6 +58,7 @@ def connect(scratch: Path | None = None, *, memory: str = "60%") -> duckdb.DuckD
     seal(con)
     con.execute(f"SET memory_limit = {lit(memory_limit(memory))}")
     con.execute(f"SET temp_directory = {lit(str(scratch) if scratch else '')}")
+    con.execute("SET parquet_metadata_cache = true")  # data files never change
     return con
 
 

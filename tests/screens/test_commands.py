@@ -1,0 +1,93 @@
+"""The registry of commands: one truth for keys, help, footer and palette."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+
+import pytest
+from click.testing import CliRunner
+
+from lakectl.cli.registry import COMMANDS as CLI
+from screens import commands
+from screens.commands import Context
+from screens.dataset import DatasetScreen
+from screens.datasets import DatasetsScreen
+from screens.help import all_keys
+from screens.query import QueryScreen
+from screens.widgets.grid import Grid
+
+SCREENS = {"datasets": DatasetsScreen, "dataset": DatasetScreen, "query": QueryScreen}
+
+
+@pytest.mark.parametrize("place", SCREENS)
+def test_every_command_of_a_screen_has_a_hand_that_does_it(place):
+    for command in commands.of_place(place):
+        assert callable(getattr(SCREENS[place], f"do_{command.id}"))
+
+
+@pytest.mark.parametrize("place", SCREENS)
+def test_no_key_means_two_things_on_one_screen(place):
+    here = [*commands.of_place(place), *commands.of_place("grid")]
+    keys = Counter(key for command in here for key in command.keys.split(","))
+    assert [key for key, times in keys.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("owner", [*SCREENS.values(), Grid])
+def test_every_binding_comes_from_the_registry(owner):
+    keys = {key for command in commands.COMMANDS for key in command.keys.split(",")}
+    own = {key for binding in owner.BINDINGS for key in binding.key.split(",")}
+    assert own <= keys
+
+
+@pytest.mark.parametrize("place", SCREENS)
+async def test_every_binding_of_a_screen_is_in_its_help(lake_backend, drive, place):
+    way = {"datasets": (), "dataset": ("enter",), "query": ("2",)}[place]
+    async with drive(lake_backend, (140, 60)) as driver:
+        await driver.press(*way, "f1")
+        shown = driver.text
+    for command in [*commands.of_place(place), *commands.of_place("grid")]:
+        assert all_keys(command) in shown
+
+
+def test_every_shell_line_names_a_command_that_there_is():
+    context = Context("dataset", "versions", "nyc.trips", 2, 3, 1, "SELECT 'a'  FROM\nb", "x")
+    lines = [c.line(context) for c in commands.COMMANDS if c.cli]
+    places = [Context(p, t, "nyc.trips", 2, 3, 1) for p, t in
+              [("datasets", ""), ("query", ""), *(("dataset", t) for t in
+               ("schema", "versions", "preview", "stats"))]]  # fmt: skip
+    for line in [*lines, *map(commands.view_line, places)]:
+        program, verb, *_ = shlex.split(line)
+        assert program == "lakectl"
+        assert verb in CLI
+
+
+def test_shell_lines_can_be_read_by_the_command_line_itself():
+    import importlib
+
+    context = Context("dataset", "preview", "nyc.trips", 2, 3, 1, "SELECT 1")
+    for command in commands.COMMANDS:
+        if not command.cli:
+            continue
+        _, verb, *arguments = shlex.split(command.line(context))
+        module, function = CLI[verb].place.split(":")
+        parser = getattr(importlib.import_module(module), function)
+        with CliRunner().isolation():
+            parser.make_context(verb, arguments).close()
+
+
+def test_shell_lines_quote_what_a_shell_would_break():
+    line = commands.view_line(Context("query", sql="SELECT 'a;b'\nFROM t"))
+    assert shlex.split(line) == ["lakectl", "sql", "SELECT 'a;b' FROM t"]
+    assert "--at" not in commands.view_line(Context("dataset", "preview", "a.b", 3, 3))
+    assert commands.view_line(Context("dataset", "versions", "a.b", 1, 3, 3)).endswith("v1 v3")
+
+
+def test_a_command_tells_why_it_is_of_no_use():
+    rollback = commands.named("rollback")
+    here = Context("dataset", "versions", "a.b", version=3, current=3)
+    assert "current version already" in rollback.why_disabled(here)
+    assert rollback.why_disabled(here._replace(version=2)) is None
+    assert commands.named("query").why_disabled(Context()) == "No dataset is under the cursor."
+    assert commands.named("copy").why_disabled(Context()) is not None
+    assert "no version yet" in rollback.why_disabled(Context("dataset", current=0, dataset="a.b"))

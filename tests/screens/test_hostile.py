@@ -1,0 +1,99 @@
+"""What anybody wrote into the lake neither crashes the dashboard nor reaches the terminal raw."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App
+
+from screens import messages
+from screens.confirm import ConfirmScreen
+from screens.scrub import Scrub
+from screens.shared import Shared
+from screens.widgets.bars import StatusLine, TabLine, TopLine
+from screens.widgets.facts import Facts
+from screens.widgets.line_edit import LineEdit
+
+WALKS = {
+    "list": (),
+    "filter": ("slash", *"owner:[/x]"),
+    "schema": ("slash", *"raw", "enter", "enter"),
+    "versions": ("slash", *"raw", "enter", "enter", "right_square_bracket", "tab", "right"),
+    "preview": ("slash", *"raw", "enter", "enter", *["right_square_bracket"] * 2, *["right"] * 9),
+    "stats": ("slash", *"raw", "enter", "enter", "left_square_bracket", *["right"] * 4),
+    "copy": ("slash", *"raw", "enter", "enter", *["right_square_bracket"] * 2, "right", "y"),
+    "sql": ("slash", *"raw", "enter", "s", "f5"),
+    "tag": ("slash", *"raw", "enter", "enter", "t", *"[/x]"),
+    "palette": ("ctrl+p", *"[/x]"),
+}
+
+
+def is_clean(text):
+    return all(char.isprintable() or char in "\n\u200d" for char in text)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("walk", WALKS)
+async def test_hostile_data_is_shown_and_does_nothing(lake_backend, drive, walk, size):
+    async with drive(lake_backend, size) as driver:
+        await driver.press(*WALKS[walk])
+        assert driver.app.is_running
+        assert is_clean(driver.text)
+        assert is_clean(driver.terminal)
+
+
+class Hosts(App[None]):
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def compose(self):
+        yield TopLine("datasets")
+        yield TabLine(("Schema", "Stats"))
+        yield Facts()
+        yield LineEdit(name="edit", label="/")
+        yield StatusLine()
+
+    def on_mount(self):
+        self.query_one(TopLine).lead(self.text, self.text)
+        self.query_one(TabLine).show("Schema", self.text)
+        self.query_one(Facts).lines = ([(self.text, "bad")], [(self.text, "")])
+        self.query_one(LineEdit).set(self.text)
+        self.query_one(StatusLine).say("bad", self.text)
+
+
+async def test_no_bar_pane_or_line_takes_markup_or_controls_from_data(hostile):
+    for text in (*hostile, "\ud800 lone"):
+        app = Hosts(text)
+        async with app.run_test(size=(60, 20)) as pilot:
+            await pilot.pause()
+            strips = app.screen._compositor.render_strips()
+            assert is_clean("".join(s.text for strip in strips for s in strip))
+
+
+async def test_a_question_shows_what_it_is_told_as_it_is(hostile):
+    for text in hostile:
+        asked = messages.Confirm(text, (text, text), text, "Go", lambda: None)
+        app = App()
+        async with app.run_test(size=(60, 20)) as pilot:
+            await app.push_screen(ConfirmScreen(asked))
+            await pilot.pause()
+            strips = app.screen._compositor.render_strips()
+            shown = Scrub().apply([s for strip in strips for s in strip], None)
+            assert is_clean("".join(s.text for s in shown))
+
+
+def test_the_last_door_deletes_what_slipped_through():
+    from rich.segment import Segment
+
+    dirty = Segment("a\x1b]0;t\x07b\x9d\u202e\u2028\ud800c")
+    assert [s.text for s in Scrub().apply([dirty], None)] == ["a]0;tbc"]
+    clean = [Segment("plain 日本 ⟨9D⟩")]
+    assert Scrub().apply(clean, None) is clean
+
+
+def test_the_clock_is_shared_by_all(lake_backend):
+    shared = Shared(lake_backend)
+    moment = shared.now()
+    assert shared.when(moment) == "now"
+    shared.absolute_times = True
+    assert shared.when(moment).startswith("20")
