@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from catalog.names import DatasetName
-from catalog.partition import PartitionField
-from catalog.schema import Schema
+
+if TYPE_CHECKING:  # the dashboard paints its list before anything needs a schema
+    from catalog.partition import PartitionField
+    from catalog.schema import Schema
 
 
 class Kind(StrEnum):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from catalog.catalog import Catalog
 from catalog.errors import Conflict, InvalidInput
 from catalog.model import Dataset, IngestReport, QueryResult, Version
-from catalog.schema import SchemaPolicy
 from lakectl import settings
 from lakectl.settings import Settings
 
@@ -115,6 +114,7 @@ class DatasetHandle:
         self, frame: Any, mode: str, message: str | None, options: dict[str, Any]
     ) -> IngestReport:
         from catalog.planning import IngestRequest
+        from catalog.schema import SchemaPolicy
 
         if self._at is not None:
             raise InvalidInput(f"{self.name} at {self._at} is a past version; it cannot change.")

@@ -26,7 +26,6 @@ from catalog.metadata.values import (
 )
 from catalog.model import DataFile, Dataset, DatasetSummary, SchemaRevision, Version
 from catalog.names import DatasetName
-from catalog.schema import Schema
 
 REVISION = "0001"  # the newest migration; tests hold it to be so
 
@@ -308,6 +307,8 @@ class Reader(Connection):
 
     def schemas(self, dataset_id: str) -> list[SchemaRevision]:
         """The history of a dataset's schema, oldest first."""
+        from catalog.schema import Schema  # a list of datasets does not need it
+
         found = self.rows(
             "SELECT schema, recorded_at, version, run_id FROM schemas WHERE dataset_id = :id "
             "ORDER BY recorded_at, schema_id",

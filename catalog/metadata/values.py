@@ -8,8 +8,6 @@ from typing import Any
 
 from catalog.model import Dataset, DatasetSummary, Kind, Version
 from catalog.names import DatasetName
-from catalog.partition import PartitionField
-from catalog.schema import Schema
 
 SUMMARY = """id, namespace, name, kind, version, rows, bytes, files, owner, description, labels,
     updated_at"""
@@ -47,6 +45,9 @@ def summary_of(row: tuple[Any, ...]) -> DatasetSummary:
 
 def dataset_of(row: tuple[Any, ...]) -> Dataset:
     """The value of a row of DATASET."""
+    from catalog.partition import PartitionField  # a list of datasets needs neither
+    from catalog.schema import Schema
+
     parts = tuple(PartitionField.from_json(part) for part in json.loads(row[13]))
     return Dataset(
         summary=summary_of(row),
