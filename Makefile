@@ -36,6 +36,8 @@ format: $(STAMP)  ## format the code
 
 pictures: $(STAMP)  ## redraw the pictures of the screens (look at them before you commit)
 	LAKECTL_UPDATE_PICTURES=1 $(BIN)/python -m pytest -n 2 tests/screens
+	$(BIN)/lakectl demo demo-lake --no-ui
+	$(BIN)/python docs/draw_pictures.py demo-lake
 
 clean:  ## remove what the other verbs made
 	rm -rf $(VENV) .oracle demo-lake build *.egg-info
