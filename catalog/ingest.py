@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from catalog.engine.loading import Rejects, SourceSet
 
 _RETRIES = 6
+ORDERED_BYTES = 1 << 30  # of sources; a load up to here keeps the order of its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _load(work: _Work, plan: Plan, opened: SourceSet, bad_json: Rejects | None) 
             _judge_rejects(plan.request, more)
             rejects.rows += more.rows
             rejects.files += more.files
-            written = _copy(work.con, plan, target)
+            written = _copy(work, plan, target)
         if rejects.rows:
             _check_before_quarantine(work, plan, written, rejects)
             _quarantine(work, plan, rejects)
@@ -244,13 +245,16 @@ def _announced(handles: Handles, plan: Plan) -> Any:
     return writing.intent(handles, dataset_id, location)
 
 
-def _copy(con: Any, plan: Plan, target: writing.Intent) -> list[WrittenFile]:
+def _copy(work: _Work, plan: Plan, target: writing.Intent) -> list[WrittenFile]:
     from catalog.engine.copying import copy_to_parquet
 
-    if plan.request.mode == "merge":  # the rows are needed as a whole first; see `merging`
-        flat = Schema(plan.schema.fields)
-        return copy_to_parquet(con, plan.select, flat, (), target.staging)
-    return copy_to_parquet(con, plan.select, plan.schema, plan.parts, target.staging)
+    in_order = work.seen is None or work.seen.size <= ORDERED_BYTES
+    # A merge needs the rows as a whole first; see `merging`.
+    merge = plan.request.mode == "merge"
+    parts = () if merge else plan.parts
+    schema = Schema(plan.schema.fields) if merge else plan.schema
+    staging = target.staging
+    return copy_to_parquet(work.con, plan.select, schema, parts, staging, in_order=in_order)
 
 
 def _first_pass(
@@ -260,12 +264,12 @@ def _first_pass(
     from catalog.engine import csvfiles
 
     if not opened.is_text:
-        return _copy(work.con, plan, target)
+        return _copy(work, plan, target)
     csvfiles.reset_counter(work.con)
     with ThreadPoolExecutor(1) as beside:
         expected = beside.submit(opened.count_rows)
         try:
-            written = _copy(work.con, plan, target)
+            written = _copy(work, plan, target)
         except OperationFailed:  # a row that DuckDB cannot split; the slow pass says which
             written, failed = [], True
         else:
@@ -354,7 +358,7 @@ def _quarantine(work: _Work, plan: Plan, rejects: Rejects) -> None:
     dataset = _existing(work.handles, name)
     aside = plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
     with _announced(work.handles, aside) as target:
-        written = _copy(work.con, aside, target)
+        written = _copy(work, aside, target)
         _finish(replace(work, seen=None), aside, target, written, 0)
 
 
@@ -372,7 +376,7 @@ def _load_frame(
             fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
     plan = plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
     with _announced(work.handles, plan) as target:
-        written = _copy(work.con, plan, target)
+        written = _copy(work, plan, target)
         return _finish(work, plan, target, written, 0)
 
 

@@ -27,6 +27,8 @@ def copy_to_parquet(
     schema: Schema,
     parts: Sequence[PartitionField],
     folder: Path,
+    *,
+    in_order: bool = True,
 ) -> list[WrittenFile]:
     """Write the rows of a SELECT as Parquet files of a schema.
 
@@ -36,6 +38,8 @@ def copy_to_parquet(
         schema: names, types and ids of the columns.
         parts: how to partition; each file holds rows of one partition only.
         folder: an empty local folder; the files are left in it.
+        in_order: write one file that keeps the order of the rows. Otherwise files are closed at
+            FILE_BYTES, each thread fills its own, and memory stays bounded however much comes.
 
     Returns:
         The files with their statistics; none for no rows.
@@ -59,8 +63,13 @@ def copy_to_parquet(
         options += [f"PARTITION_BY ({', '.join(keys)})", "FILENAME_PATTERN 'part_{uuid}'"]
     else:
         keys = []
-        options += [f"FILE_SIZE_BYTES {FILE_BYTES}", "WRITE_EMPTY_FILE false"]
-    statement = f"COPY ({inner}) TO {lit(str(folder))} ({', '.join(options)})"
+        options.append("WRITE_EMPTY_FILE false")
+    target = folder
+    if in_order and not parts:
+        target = folder / "data.parquet"
+    elif not parts:
+        options.append(f"FILE_SIZE_BYTES {FILE_BYTES}")
+    statement = f"COPY ({inner}) TO {lit(str(target))} ({', '.join(options)})"
     with told("Writing the data files"):
         rows = con.execute(statement).fetchall()
         return [

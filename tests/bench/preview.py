@@ -29,7 +29,9 @@ def bench() -> Iterator[Figure]:
         found = measuring.by_turns(lambda _: preview(_BIG), lambda _: preview(_SMALL), 9)
         yield measuring.wall("preview of 10 million rows | of 1,000", found, 1.3)
         session = measuring.inside("preview", lake)
-        yield measuring.figure("  in an open lake", session[_BIG], session[_SMALL], 1.3)
+        yield measuring.figure(
+            "  preview in an open lake, the same", session[_BIG], session[_SMALL], 1.3
+        )
 
 
 def _session(lake: Path) -> dict[str, list[float]]:

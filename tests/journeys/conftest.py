@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lake_shell import Shell
+from lake_shell import Shell, WarmShell
 from real_gcs import GcsServer
 
 
@@ -27,6 +28,14 @@ def lake(fresh_lake: Path, tmp_path: Path) -> Shell:
     """An empty lake on SQLite and a local folder."""
     shutil.copytree(fresh_lake, tmp_path / "lake")
     return Shell(tmp_path / "lake")
+
+
+@pytest.fixture
+def warm_lake(lake: Shell) -> Iterator[WarmShell]:
+    """The same, its commands one after another in one process: for stories of many commands."""
+    shell = WarmShell(lake.cwd)
+    yield shell
+    shell.close()
 
 
 @pytest.fixture

@@ -163,11 +163,8 @@ class WarmShell(Shell):
         cwd: Path | None = None,
     ) -> Ran:
         """See `Shell`."""
-        assert stdin is None
-        assert env is None
-        assert cwd is None
-        if words[0] == "sql":
-            return super().run(*words)
+        if words[0] == "sql" or stdin is not None or env is not None or cwd is not None:
+            return super().run(*words, stdin=stdin, env=env, cwd=cwd)
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("a_warm_command.py"))],

@@ -379,9 +379,10 @@ _COLUMNS = [
 
 
 @pytest.mark.parametrize("suffix", ["csv", "ndjson", "parquet"])
-def test_columns_may_be_named_by_any_text(lake: Shell, suffix: str) -> None:
+def test_columns_may_be_named_by_any_text(warm_lake: Shell, suffix: str) -> None:
     import csv
 
+    lake = warm_lake
     row = {name: number for number, name in enumerate(_COLUMNS)}
     path = lake.cwd / f"odd.{suffix}"
     if suffix == "csv":
@@ -400,7 +401,8 @@ def test_columns_may_be_named_by_any_text(lake: Shell, suffix: str) -> None:
         assert here.dataset("odd.names").to_arrow().to_pylist() == [row]
 
 
-def test_values_that_are_no_plain_numbers_are_kept_or_refused_never_bent(lake: Shell) -> None:
+def test_values_that_are_no_plain_numbers_are_kept_or_refused_never_bent(warm_lake: Shell) -> None:
+    lake = warm_lake
     values = {"x": [float("nan"), float("inf"), float("-inf"), -0.0, 5e-324]}
     pq.write_table(pa.table(values), lake.cwd / "x.parquet")
     lake.ingest("x.parquet", "--into", "odd.floats")

@@ -57,7 +57,8 @@ def test_the_main_story_holds_on_every_store(any_lake: Shell) -> None:
     assert lake.one("SELECT sum(fare) FROM nyc.trips") == 211.75
 
 
-def test_everything_can_be_undone_back_to_the_empty_lake(lake: Shell) -> None:
+def test_everything_can_be_undone_back_to_the_empty_lake(warm_lake: Shell) -> None:
+    lake = warm_lake
     lake.file("jan.csv", _JANUARY)
     lake.file("feb.csv", _FEBRUARY)
     lake.ingest("jan.csv", "--into", "nyc.trips")
@@ -77,7 +78,8 @@ def test_everything_can_be_undone_back_to_the_empty_lake(lake: Shell) -> None:
     assert lake.one("SELECT sum(fare) FROM nyc.trips") == 60.75
 
 
-def test_a_version_is_reached_by_every_name_it_has(lake: Shell) -> None:
+def test_a_version_is_reached_by_every_name_it_has(warm_lake: Shell) -> None:
+    lake = warm_lake
     lake.file("jan.csv", _JANUARY)
     lake.file("feb.csv", _FEBRUARY)
     lake.ingest("jan.csv", "--into", "nyc.trips")

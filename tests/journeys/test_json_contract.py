@@ -68,8 +68,9 @@ def _has(found: Mapping[str, Any], contract: Mapping[str, tuple[type, ...]]) -> 
 
 
 @pytest.fixture
-def trips(lake: Shell) -> Shell:
-    """A lake with one dataset of three versions, described and tagged."""
+def trips(warm_lake: Shell) -> Shell:
+    """A lake with one dataset of two versions, described and tagged."""
+    lake = warm_lake
     lake.file("a.csv", ["id,city", *(f"{n},c{n}" for n in range(10))])
     lake.file("b.csv", ["id,city", "9,other", "10,new", "11,new"])
     _has(lake.ingest("a.csv", "--into", "nyc.trips", "-m", "first"), _INGEST)

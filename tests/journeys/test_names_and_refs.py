@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,13 @@ from lake_shell import Shell, WarmShell
 
 
 @pytest.fixture
-def trips(lake: Shell) -> Iterator[WarmShell]:
+def trips(warm_lake: WarmShell) -> WarmShell:
     """A lake with nyc.trips in two versions, behind one process for many commands."""
-    lake.file("a.csv", ["id,city", "1,Oslo"])
-    lake.file("b.csv", ["id,city", "2,Rome"])
-    shell = WarmShell(lake.cwd)
-    shell.ok("ingest", "a.csv", "--into", "nyc.trips")
-    shell.ok("ingest", "b.csv", "--into", "nyc.trips")
-    yield shell
-    shell.close()
+    warm_lake.file("a.csv", ["id,city", "1,Oslo"])
+    warm_lake.file("b.csv", ["id,city", "2,Rome"])
+    warm_lake.ok("ingest", "a.csv", "--into", "nyc.trips")
+    warm_lake.ok("ingest", "b.csv", "--into", "nyc.trips")
+    return warm_lake
 
 
 def _state(lake: Shell) -> object:

@@ -9,6 +9,12 @@ from lake_shell import Shell
 
 
 @pytest.fixture
+def lake(warm_lake: Shell) -> Shell:
+    """An empty lake, all of whose commands run in one process."""
+    return warm_lake
+
+
+@pytest.fixture
 def trips(lake: Shell) -> Shell:
     """A lake with nyc.trips(id long, fare float, price decimal, city string)."""
     lake.file("a.csv", ["id,fare,price,city", "1,1.5,2.50,Oslo", "2,2.5,3.50,Rome"])

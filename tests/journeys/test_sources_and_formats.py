@@ -23,6 +23,12 @@ from real_gcs import GcsServer
 _HEAD = "id,name,day,fare"
 
 
+@pytest.fixture
+def lake(warm_lake: Shell) -> Shell:
+    """An empty lake, all of whose commands run in one process."""
+    return warm_lake
+
+
 def _row(number: int) -> dict[str, object]:
     return {"id": number, "name": f"Zoë {number}", "day": f"2026-01-{number:02d}", "fare": 1.5}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "journeys"))
 
-from lake_shell import Shell
+from lake_shell import Shell, WarmShell
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,14 @@ def lake(fresh_lake: Path, tmp_path: Path) -> Shell:
     """An empty lake."""
     shutil.copytree(fresh_lake, tmp_path / "lake")
     return Shell(tmp_path / "lake")
+
+
+@pytest.fixture
+def warm_lake(lake: Shell) -> Iterator[WarmShell]:
+    """The same, its commands one after another in one process: for tests of many commands."""
+    shell = WarmShell(lake.cwd)
+    yield shell
+    shell.close()
 
 
 @pytest.fixture

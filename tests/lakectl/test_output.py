@@ -107,7 +107,8 @@ _HOSTILE = [
 ]
 
 
-def test_text_that_commands_a_terminal_never_reaches_one(lake: Shell) -> None:
+def test_text_that_commands_a_terminal_never_reaches_one(warm_lake: Shell) -> None:
+    lake = warm_lake
     rows = [{"id": n, "text\x1b[2J": text} for n, text in enumerate(_HOSTILE)]
     lake.file("bad.ndjson", [json.dumps(row) for row in rows])
     lake.ingest("bad.ndjson", "--into", "x.hostile")
