@@ -5,7 +5,7 @@
     python -m tests.bench --json FILE        keep the figures too
 
 Ours and its floor run by turns, so that other work on the machine disturbs both; `ratio` is of the
-minima, `median` of the medians. It leaves with 1 only when a bench could not run: a figure over its
+minima, `median` of the medians; on a busy machine believe the ratio of CPU time beside them. It leaves with 1 only when a bench could not run: a figure over its
 bound is for people to judge. Files for it are kept in LAKECTL_BENCH_HOME (by default a folder under
 the system's temporary one): about 1.7 GB.
 """
@@ -51,11 +51,11 @@ def main() -> int:
             print(f"{name} could not be measured: {error}", file=sys.stderr)
         took = time.monotonic() - started
         print(f"  ({name}: {took:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True)
-    over = [str(one["what"]).strip() for one in kept if one["verdict"] == "over"]
-    bound = [one for one in kept if one["verdict"]]
-    print(f"\n{len(bound) - len(over)} of {len(bound)} within their bounds")
-    for what in over:
-        print(f"  over: {what}")
+    verdicts = [one["verdict"] for one in kept if one["verdict"]]
+    print(f"\n{verdicts.count('ok')} of {len(verdicts)} within their bounds")
+    for one in kept:
+        if one["verdict"] in {"over", "unsure"}:
+            print(f"  {one['verdict']}: {str(one['what']).strip()}")
     if asked.json:
         found = {"load": os.getloadavg(), "figures": kept}
         asked.json.write_text(json.dumps(found, indent=1), encoding="utf-8")

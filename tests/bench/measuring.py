@@ -34,8 +34,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `ratio` is of the minima, which other work on the machine disturbs
-    least; `median` is of the medians. A line without a floor or bound is told for scale."""
+    """One line of the table: `ratio` is of the minima, `median` of the medians.
+
+    A line without a floor or a bound is told for scale.
+    """
 
     what: str
     ours: float
@@ -48,10 +50,12 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """`ok`, `over`, or nothing where there is no bound."""
+        """`ok`, `over`, `unsure` where minima and medians disagree; nothing without a bound."""
         if self.bound is None:
             return ""
-        return "ok" if (self.ours if self.ratio is None else self.ratio) <= self.bound else "over"
+        told = [found for found in (self.ratio, self.median) if found is not None] or [self.ours]
+        within = {found <= self.bound for found in told}
+        return "unsure" if len(within) > 1 else "ok" if within.pop() else "over"
 
 
 class Broken(Exception):
