@@ -5,9 +5,10 @@
     python -m tests.bench --json FILE        keep the figures too
 
 Ours and its floor run by turns, so that other work on the machine disturbs both; `ratio` is of the
-minima, `median` of the medians; on a busy machine believe the ratio of CPU time beside them. It leaves with 1 only when a bench could not run: a figure over its
-bound is for people to judge. Files for it are kept in LAKECTL_BENCH_HOME (by default a folder under
-the system's temporary one): about 1.7 GB.
+minima, `median` of the medians; on a busy machine believe the ratio of CPU time beside them. It
+leaves with 1 only when a bench could not run: a figure over its bound is for people to judge. Files
+for it are kept in LAKECTL_BENCH_HOME (by default a folder under the system's temporary one): about
+1.7 GB.
 """
 
 from __future__ import annotations
