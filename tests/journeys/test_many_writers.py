@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import a_writer
+import psycopg2
 import pyarrow as pa
 import pytest
 from lake_builder import broken_rules, opened
@@ -129,6 +130,32 @@ def test_four_writers_get_through_a_restart_of_postgres(
     answers = _together(postgres_lake, 4, 10, on_answer=restart)
     assert restarted.is_set()
     _check(postgres_lake, 4, 10, answers)
+
+
+def test_a_lock_whose_connection_is_cut_costs_no_load_and_no_file(
+    postgres_lake: Shell, postgres_url: str
+) -> None:
+    # The lock only saves effort: a commit that landed stays landed when its lock is lost.
+    cut = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_locks "
+        "WHERE locktype = 'advisory' AND granted"
+    )
+    _seed(postgres_lake)
+    connection = psycopg2.connect(postgres_url)
+    connection.autocommit = True
+    cuts = 0
+
+    def cut_the_lock(count: int) -> None:
+        nonlocal cuts
+        with connection.cursor() as cursor:
+            cursor.execute(cut)
+            row = cursor.fetchone()
+            cuts += row[0] if row else 0
+
+    answers = _together(postgres_lake, 3, 10, on_answer=cut_the_lock)
+    connection.close()
+    assert cuts > 0
+    _check(postgres_lake, 3, 10, answers)
 
 
 def test_commands_that_load_a_new_dataset_at_once_all_get_through(lake: Shell) -> None:
