@@ -405,7 +405,7 @@ def test_expiry_leaves_exactly_the_files_that_a_kept_version_reaches(
 def test_the_number_of_metadata_files_and_manifests_stays_bounded(lake: Lake) -> None:
     handle = lake.dataset("n.t")
     most = 0
-    for number in range(60):
+    for number in range(45):
         handle.append(_numbers(number))
         state = iceberg_tables.load(lake.handles.warehouse, lake.describe("n.t").metadata_location)
         assert state.head is not None
@@ -413,8 +413,8 @@ def test_the_number_of_metadata_files_and_manifests_stays_bounded(lake: Lake) ->
     assert most <= MERGE_COUNT
     metadata = [p for p in _walk(lake) if p.endswith(".metadata.json")]
     assert len(metadata) <= 31
-    assert lake.sql("SELECT count(*), sum(id) FROM n.t").rows == ((60, 1770),)
-    assert _table(lake).scan().count() == 60
+    assert lake.sql("SELECT count(*), sum(id) FROM n.t").rows == ((45, 990),)
+    assert _table(lake).scan().count() == 45
 
 
 def test_a_lost_race_leaves_no_stray_file_and_loses_no_row(lake: Lake) -> None:

@@ -449,19 +449,13 @@ def test_a_merge_and_an_overwrite_keep_the_partitioning(lake: Lake, put: Put, ro
 
 
 @pytest.mark.parametrize(
-    "value", ["x" * 200, "", " ", "NULL", "__HIVE_DEFAULT_PARTITION__", "é/..", "\n"]
+    "value", ["x" * 2000, "", " ", "NULL", "__HIVE_DEFAULT_PARTITION__", "é/..", "\n"]
 )
 def test_a_partition_value_may_be_any_text(lake: Lake, rows: Rows, value: str) -> None:
     table = pa.table({"s": [value, None], "a": [1, 2]})
     lake.dataset("n.t").append(table, partition_by=["s"])
     assert {r["a"]: r["s"] for r in rows("n.t")} == {1: value, 2: None}
     assert lake.sql(f"SELECT a FROM n.t WHERE s = '{value}'").rows == ((1,),)
-
-
-def test_a_partition_value_that_is_too_long_is_refused_in_a_sentence(lake: Lake) -> None:
-    with pytest.raises(InvalidInput, match="too long"):
-        lake.dataset("n.t").append(pa.table({"s": ["x" * 300]}), partition_by=["s"])
-    assert lake.ls() == []
 
 
 def test_partitions_by_bytes_and_far_dates_work_or_are_refused_in_a_sentence(lake: Lake) -> None:

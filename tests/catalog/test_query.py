@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,25 @@ from lakectl.lake import Lake
 Put = Callable[..., Any]
 
 
-@pytest.fixture
-def trips(lake: Lake) -> Lake:
-    """nyc.trips: v1 has ids 1 to 2, v2 adds 3 with a new column; tag gold at v1. nyc.zones: v1."""
+def _fill(lake: Lake) -> Lake:
     handle = lake.dataset("nyc.trips")
     handle.append(pa.table({"id": [1, 2], "zone": ["a", "b"]}))
     handle.append(pa.table({"id": [3], "zone": ["a"], "fare": [1.5]}), schema="evolve")
     lake.tag("nyc.trips", "gold", 1)
     lake.dataset("nyc.zones").append(pa.table({"zone": ["a", "b"], "name": ["Außen", "Bronx"]}))
     return lake
+
+
+@pytest.fixture(scope="module")
+def trips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Return a lake that nobody changes, for all the queries here.
+
+    nyc.trips: v1 has ids 1 to 2, v2 adds 3 with a new column; tag gold at v1. nyc.zones: v1.
+    """
+    root = tmp_path_factory.mktemp("queries") / "lake"
+    lakectl.init(root)
+    with lakectl.open(root) as opened:
+        yield _fill(opened)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +161,8 @@ def test_a_query_that_cannot_be_answered_says_why_in_one_sentence(
     assert trips.sql("SELECT 1").rows == ((1,),)
 
 
-def test_a_name_that_two_namespaces_have_must_be_said_in_full(trips: Lake) -> None:
+def test_a_name_that_two_namespaces_have_must_be_said_in_full(lake: Lake) -> None:
+    trips = _fill(lake)
     trips.dataset("tlc.trips").append(pa.table({"id": [5]}))
     with pytest.raises(InvalidInput, match=r"nyc\.trips, tlc\.trips|tlc\.trips, nyc\.trips"):
         trips.sql("SELECT * FROM trips")
@@ -307,12 +318,12 @@ def test_a_query_beyond_its_deadline_is_stopped_and_the_next_one_runs(trips: Lak
 
 
 def test_a_query_that_takes_too_much_memory_ends_alone(
-    trips: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKECTL_MEMORY", "100MB")
     with pytest.raises(LakeError):
-        trips.sql("SELECT list(range) FROM range(100000000)", deadline=60)
-    assert trips.sql("SELECT 1").rows == ((1,),)
+        lake.sql("SELECT list(range) FROM range(100000000)", deadline=60)
+    assert lake.sql("SELECT 1").rows == ((1,),)
 
 
 def test_a_killed_child_is_replaced(trips: Lake) -> None:

@@ -6,7 +6,7 @@ import datetime
 import math
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +14,9 @@ import pyarrow as pa
 import pytest
 from independent_reader import IndependentReader
 
+import lakectl
 from catalog.errors import InvalidInput, NotFound, OperationFailed
 from lakectl.lake import Lake
-
-Put = Callable[..., Any]
 
 _MIN = datetime.datetime.fromisoformat("0001-01-01")
 _MAX = datetime.datetime.fromisoformat("9999-12-31T23:59:59.999999")
@@ -92,13 +91,19 @@ def test_an_independent_reader_finds_every_value_by_its_bounds(
         )
 
 
-@pytest.fixture
-def filed(lake: Lake, put: Put) -> Lake:
-    """A dataset n.t of four versions with 10 rows each, 0 to 39 in order."""
+def _fill(lake: Lake) -> Lake:
     for start in range(0, 40, 10):
-        lines = "".join(f"{n}\n" for n in range(start, start + 10))
-        put("n.t", f"a\n{lines}")
+        lake.dataset("n.t").append(pa.table({"a": list(range(start, start + 10))}))
     return lake
+
+
+@pytest.fixture(scope="module")
+def filed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Return a lake that nobody changes: n.t, four versions with 10 rows each, 0 to 39."""
+    root = tmp_path_factory.mktemp("pages") / "lake"
+    lakectl.init(root)
+    with lakectl.open(root) as opened:
+        yield _fill(opened)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,8 @@ def test_pages_laid_side_by_side_are_the_whole(filed: Lake) -> None:
     assert [r[0] for page in pages for r in page] == list(range(40))
 
 
-def test_a_page_opens_only_the_files_that_hold_its_rows(filed: Lake) -> None:
+def test_a_page_opens_only_the_files_that_hold_its_rows(lake: Lake) -> None:
+    filed = _fill(lake)
     dataset = filed.describe("n.t")
     files = filed.handles.reader.files(dataset, dataset.snapshot_id)
     for file in files[1:]:
@@ -195,7 +201,8 @@ def test_a_dataset_of_many_small_files_reads_whole_at_every_version(filed: Lake)
         assert read == list(range(version * 10))
 
 
-def test_rows_that_come_in_later_do_not_change_what_an_open_version_says(filed: Lake) -> None:
+def test_rows_that_come_in_later_do_not_change_what_an_open_version_says(lake: Lake) -> None:
+    filed = _fill(lake)
     handle = filed.dataset("n.t").at(2)
     before = handle.to_arrow()
     filed.dataset("n.t").overwrite(pa.table({"a": [99]}))
