@@ -175,8 +175,8 @@ _CELLS = st.one_of(
 def _row(cells: list[str], always: bool) -> str:
     out = io.StringIO()
     rule = csv.QUOTE_ALL if always else csv.QUOTE_MINIMAL
-    csv.writer(out, quoting=rule, lineterminator="").writerow(cells)
-    return out.getvalue()
+    csv.writer(out, quoting=rule, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n")  # signs of the line end are quoted in a value
 
 
 _SOUND = st.builds(_row, st.lists(_CELLS, min_size=3, max_size=3), st.booleans()).map(str.encode)
