@@ -140,7 +140,7 @@ def _attempt(
     if files:
         seen.start()
     from catalog.engine import loading
-    from catalog.engine.session import connect
+    from catalog.engine.session import connect, told
 
     con = connect(scratch)
     try:
@@ -149,7 +149,8 @@ def _attempt(
             wanted = {}
         work = _Work(handles, con, scratch, key, seen if files else None)
         if request.frame is not None:
-            con.register("lakectl_frame", request.frame)
+            with told("Reading the frame"):
+                con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)
         files, bad_json = _sound_json(request, files, scratch)
         opened = loading.SourceSet(

@@ -17,6 +17,7 @@ import duckdb
 from catalog.model import QueryResult
 
 _SHORT_DECIMAL = re.compile(r"DECIMAL\((\d|1[0-5]),")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')  # a text, or a number that is none
 _WRITTEN = "lakectl_row"
 
 
@@ -95,4 +96,4 @@ def _finite(text: str) -> str:
     """Quote the bare NaN and Infinity that DuckDB writes inside lists and structs."""
     if "NaN" not in text and "Infinity" not in text:
         return text
-    return json.dumps(json.loads(text, parse_constant=str), ensure_ascii=False)
+    return _TOKEN.sub(lambda found: found[0] if found[0][0] == '"' else f'"{found[0]}"', text)

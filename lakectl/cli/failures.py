@@ -17,12 +17,17 @@ CRASH, INTERRUPTED = 70, 130
 
 def tell(error: BaseException, arguments: list[str]) -> int:
     """Write an error to stderr and return the exit code that goes with it."""
-    gone = isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
+    # click answers a broken pipe by itself: it wraps stdout and leaves with 1.
+    pacified = isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+    gone = isinstance(error, BrokenPipeError) or pacified
     if isinstance(error, SystemExit) and not gone:
         return error.code if isinstance(error.code, int) else 1
     if gone:
         # The reader has gone, as `head` does: not an error, but Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError:  # a process that has locked itself for a query may not open even that
+            os._exit(0)
         return 0
     if "--debug" in arguments or os.environ.get("LAKECTL_DEBUG"):
         traceback.print_exception(error)
