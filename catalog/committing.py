@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog import merging, writing
-from catalog.errors import Conflict, InvalidInput, OutcomeUnknown
+from catalog.errors import Conflict, InvalidInput, LakeError, OutcomeUnknown
 from catalog.handles import Handles
 from catalog.model import DataFile, Dataset, IngestReport, Version, WrittenFile
 from catalog.names import DatasetName
@@ -75,7 +76,9 @@ def commit_load(
     except OutcomeUnknown:
         raise
     except Exception:
-        load.handles.warehouse.delete([file.path for _, file in published])
+        with suppress(LakeError):  # the ledger has the last word before anything is removed
+            if load.handles.reader.landed(load.write_key) is None:
+                load.handles.warehouse.delete([file.path for _, file in published])
         raise
     files = [file for _, file in published]
     return _report(load, outcome.dataset, files, effect.rows_added, notes, outcome.version)

@@ -11,7 +11,7 @@ import fcntl
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -49,13 +49,17 @@ def _advisory(database: Database, dataset_id: str) -> Iterator[None]:
     key = int(dataset_id[:15], 16)
     engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     try:
-        with engine.connect() as conn:
-            conn.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": key})
-            try:
-                yield
-            finally:
-                # A server that was restarted has freed the lock by itself.
-                if not conn.invalidated:
-                    conn.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+        conn = engine.connect()
+        conn.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": key})
     except sa.exc.OperationalError as error:
         raise unreachable(database.url, error) from error
+    try:
+        yield
+    finally:
+        # Never an error from here: what was done under the lock is done. A server that was
+        # restarted, or a connection that was cut, has freed the lock by itself.
+        with suppress(sa.exc.SQLAlchemyError):
+            if not conn.invalidated:
+                conn.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+        with suppress(sa.exc.SQLAlchemyError):
+            conn.close()

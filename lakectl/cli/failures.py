@@ -18,7 +18,7 @@ CRASH, INTERRUPTED = 70, 130
 def tell(error: BaseException, arguments: list[str]) -> int:
     """Write an error to stderr and return the exit code that goes with it."""
     # click answers a broken pipe by itself: it wraps stdout and leaves with 1.
-    pacified = isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+    pacified = type(sys.stdout).__name__ == "PacifyFlushWrapper"
     gone = isinstance(error, BrokenPipeError) or pacified
     if isinstance(error, SystemExit) and not gone:
         return error.code if isinstance(error.code, int) else 1
