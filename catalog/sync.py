@@ -75,14 +75,15 @@ def sync(handles: Handles) -> list[str]:
     from catalog.metadata import records
 
     done = []
-    for gone in handles.reader.without_pointer():
-        with handles.database.write() as conn:
-            records.mark_dropped(conn, gone, handles.now())
     for namespace, table, pointer in handles.reader.foreign_pointers():
         name = DatasetName(namespace, table)
         with suppress(LakeError):
             adopt(handles, _identity(handles, name, pointer), name, pointer)
             done.append(str(name))
+    # Only now: a table that was renamed has just been found again under its new name.
+    for gone in handles.reader.without_pointer():
+        with handles.database.write() as conn:
+            records.mark_dropped(conn, gone, handles.now())
     return done
 
 

@@ -170,8 +170,10 @@ def _in_utf8(source: SourceFile, encoding: str, scratch: Path, *, copy: bool = F
 
 def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
     lines = head.split(b"\n")
-    broken = sum(1 for line in lines[:-1] if not _is_utf8(line))
-    if broken * 20 <= len(lines) - 1:  # a few broken rows are bad rows, not another encoding
+    if len(head) == _HEAD:  # the last line may be cut in the middle of a character
+        lines = lines[:-1]
+    broken = sum(1 for line in lines if not _is_utf8(line))
+    if broken * 20 <= len(lines):  # a few broken rows are bad rows, not another encoding
         head = head.decode("utf-8", "replace").encode() if broken else head
     try:
         return head.decode("utf-8")

@@ -202,6 +202,7 @@ def _write_dataset(conn: sa.Connection, commit: Commit) -> None:
         "description": summary.description,
         "labels": json.dumps(dict(summary.labels), ensure_ascii=False),
         "updated_at": commit.at,
+        "dropped_at": None,
     }
     row = t.datasets
     if conn.execute(sa.update(row).where(row.c.id == dataset.id).values(values)).rowcount == 0:
