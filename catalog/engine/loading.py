@@ -196,7 +196,26 @@ class SourceSet:
                 f"{file.label} is not a whole Arrow file.",
                 "It may have been cut while it was copied; fetch it again.",
             ) from error
+        except duckdb.NotImplementedException as error:
+            raise self._strange(
+                file, [pa.schema([f]).empty_table() for f in source.schema]
+            ) from error
         return name
+
+    def _strange(self, file: SourceFile, columns: Sequence[Any]) -> InvalidInput:
+        """Which column of an Arrow file DuckDB has no type for: found by offering each alone."""
+        for alone in columns:
+            (field,) = alone.schema
+            try:
+                self._con.register("lakectl_arrow_alone", alone)
+            except duckdb.NotImplementedException:
+                return InvalidInput(
+                    f"{file.label}: column {field.name!r} has type {field.type}, "
+                    "which DuckDB cannot read.",
+                    "Write it as text, or as a decimal of at most 38 digits, and load that.",
+                )
+            self._con.unregister("lakectl_arrow_alone")
+        return InvalidInput(f"{file.label}: DuckDB cannot read its types.", "Write it as Parquet.")
 
     @property
     def is_text(self) -> bool:

@@ -17,18 +17,10 @@ CRASH, INTERRUPTED = 70, 130
 
 def tell(error: BaseException, arguments: list[str]) -> int:
     """Write an error to stderr and return the exit code that goes with it."""
-    # click answers a broken pipe by itself: it wraps stdout and leaves with 1.
-    pacified = type(sys.stdout).__name__ == "PacifyFlushWrapper"
-    gone = isinstance(error, BrokenPipeError) or pacified
-    if isinstance(error, SystemExit) and not gone:
+    if isinstance(error, BrokenPipeError):
+        return quiet_end()
+    if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if gone:
-        # The reader has gone, as `head` does: not an error, but Python would complain at exit.
-        try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError:  # a process that has locked itself for a query may not open even that
-            os._exit(0)
-        return 0
     if "--debug" in arguments or os.environ.get("LAKECTL_DEBUG"):
         traceback.print_exception(error)
     code, message, hint, exit_code = _read(error)
@@ -46,6 +38,15 @@ def tell(error: BaseException, arguments: list[str]) -> int:
     if hint:
         sys.stderr.write(f"  {safe(hint, limit=4000)}\n")
     return exit_code
+
+
+def quiet_end() -> int:
+    """Leave without an error: the reader has gone, as `head` does when it has seen enough."""
+    try:  # Python would complain at exit of what it could not flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:  # a process that has locked itself for a query may not open even that
+        os._exit(0)
+    return 0
 
 
 def _read(error: BaseException) -> tuple[str, str, str | None, int]:

@@ -89,8 +89,10 @@ def _command(name: str) -> Any:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code; every error ends here as a sentence."""
+    out = sys.stdout
     try:
         result = cli.main(args=arguments, prog_name="lakectl", standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the last line of the program
-        return failures.tell(error, arguments)
+        # click answers a broken pipe by wrapping stdout and leaving with 1
+        return failures.quiet_end() if sys.stdout is not out else failures.tell(error, arguments)
     return result if isinstance(result, int) else 0
