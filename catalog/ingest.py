@@ -63,13 +63,10 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
     handles.require_writable()
     check(request)
     name = names.parse_dataset(request.into)
-    warm = threading.Thread(target=_import_commit_side, daemon=True)
     with _scratch(handles) as scratch:
         files = sources.collect(request.sources, scratch, request.format)
         if request.frame is not None:
             request = replace(request, frame=_held(request.frame, scratch))
-        # PyIceberg takes most of a second to import; DuckDB needs the interpreter little.
-        warm.start()
         key = request.write_key or handles.new_id()
         for _ in range(_RETRIES):
             try:
@@ -77,8 +74,6 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
                 return replace(report, seconds=round(time.monotonic() - started, 3))
             except Stale:
                 continue
-            finally:
-                warm.join()
     raise Conflict(f"{name} kept changing while this was loaded.", "Try it again.")
 
 
@@ -95,10 +90,25 @@ def _held(frame: Any, scratch: Path) -> Any:
     return pa.ipc.open_file(pa.memory_map(path)).read_all()
 
 
-def _import_commit_side() -> None:
-    import catalog.iceberg.commits
-    import catalog.iceberg.datafiles
-    import catalog.metadata.records  # noqa: F401
+@contextmanager
+def _importing_commit_side() -> Iterator[None]:
+    """Import what only the commit needs beside the block: PyIceberg takes most of a second.
+
+    To be entered when the block leaves the interpreter to others, as DuckDB does: two threads that
+    import at once wait for each other.
+    """
+
+    def load() -> None:
+        import catalog.iceberg.commits
+        import catalog.iceberg.datafiles
+        import catalog.metadata.records  # noqa: F401
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager
@@ -139,28 +149,39 @@ def _attempt(
         return skipped
     if files:
         seen.start()
-    from catalog.engine import loading
-    from catalog.engine.session import connect, told
+    from catalog.engine.session import connect
 
     con = connect(scratch)
+    work = _Work(handles, con, scratch, key, seen if files else None)
     try:
-        wanted = {f.name: f.type for f in dataset.schema.fields} if dataset else {}
-        if request.select:
-            wanted = {}
-        work = _Work(handles, con, scratch, key, seen if files else None)
-        if request.frame is not None:
-            with told("Reading the frame"):
-                con.register("lakectl_frame", request.frame)
-            return _load_frame(work, request, name, dataset)
-        files, bad_json = _sound_json(request, files, scratch)
-        opened = loading.SourceSet(
-            con, files, request.text, scratch, wanted, as_is=request.select is not None
-        )
-        plan = _decide(con, request, name, dataset, opened)
-        plan.notes += opened.notes()
-        return _load(work, plan, opened, bad_json)
+        return _load_all(work, request, name, dataset, files)
     finally:
         con.close()
+
+
+def _load_all(
+    work: _Work,
+    request: IngestRequest,
+    name: DatasetName,
+    dataset: Dataset | None,
+    files: list[SourceFile],
+) -> IngestReport:
+    from catalog.engine import loading
+    from catalog.engine.session import told
+
+    with _importing_commit_side():
+        if request.frame is not None:
+            with told("Reading the frame"):
+                work.con.register("lakectl_frame", request.frame)
+            return _load_frame(work, request, name, dataset)
+        known = dataset if request.select is None else None
+        wanted = {f.name: f.type for f in known.schema.fields} if known else {}
+        files, bad_json = _sound_json(request, files, work.scratch)
+        as_is = request.select is not None
+        opened = loading.SourceSet(work.con, files, request.text, work.scratch, wanted, as_is=as_is)
+        plan = _decide(work.con, request, name, dataset, opened)
+        plan.notes += opened.notes()
+        return _load(work, plan, opened, bad_json)
 
 
 def _manner(request: IngestRequest) -> dict[str, Any]:
@@ -266,21 +287,36 @@ def _first_pass(
 
     if not opened.is_text:
         return _copy(work, plan, target)
-    csvfiles.reset_counter(work.con)
+    guess = any(file.underscores for file in opened.texts)
     with ThreadPoolExecutor(1) as beside:
-        expected = beside.submit(opened.count_rows)
-        try:
-            written = _copy(work, plan, target)
-        except OperationFailed:  # a row that DuckDB cannot split; the slow pass says which
-            written, failed = [], True
-        else:
-            rows = sum(w.rows for w in written)
-            whole = plan.request.select or expected.result() in {None, rows}
-            failed = csvfiles.bad_rows(work.con) > 0 or not whole
-    if failed:
+        tally = beside.submit(opened.tally)
+        written = _counted_copy(work, plan, target, underscores=guess)
+        found = tally.result()
+    if found.underscores and not guess:  # later rows hold some, and nobody looked at them
         _empty(target.staging)
-        return None
+        written = _counted_copy(work, plan, target, underscores=True)
+    csvfiles.expect_underscores(work.con, True)
+    if written is not None and not plan.request.select and found.rows is not None:
+        whole = sum(w.rows for w in written) == found.rows
+        written = written if whole else None
+    if written is None:
+        _empty(target.staging)
     return written
+
+
+def _counted_copy(
+    work: _Work, plan: Plan, target: writing.Intent, *, underscores: bool
+) -> list[WrittenFile] | None:
+    """Write the files; None when a row was left out, or could not even be split."""
+    from catalog.engine import csvfiles
+
+    csvfiles.reset_counter(work.con)
+    csvfiles.expect_underscores(work.con, underscores)
+    try:
+        written = _copy(work, plan, target)
+    except OperationFailed:  # the slow pass says which row it was
+        return None
+    return None if csvfiles.bad_rows(work.con) else written
 
 
 def _empty(folder: Path) -> None:

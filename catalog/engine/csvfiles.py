@@ -23,7 +23,7 @@ from typing import IO, cast
 
 import duckdb
 
-from catalog.engine.guards import guard, is_castable
+from catalog.engine.guards import UNDERSCORED, guard, is_castable
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, OperationFailed
@@ -32,6 +32,8 @@ from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field, Primitive, Type, duckdb_of, refuse_twins
 
 SAMPLE_ROWS = 10_000
+# Columns that are cast and compared before the next ones: all at once would fall out of the cache.
+_TOGETHER = 6
 _FIRST_ROWS = 200
 MAX_LINE = 8_000_000
 BAD_COUNTER = "lakectl_bad_rows"
@@ -62,6 +64,7 @@ class CsvFile:
     candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
     blank_lines: int = 0  # before the first row
     header_said: bool = False  # a person said whether there is a header
+    underscores: bool = True  # the first rows hold some
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -110,6 +113,7 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         candidates,
         blank_lines=blank,
         header_said=options.header is not None,
+        underscores=b"_" in (_below_header(head) if header else head),
     )
 
 
@@ -254,22 +258,6 @@ def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ())
     )
 
 
-def has_underscores(file: CsvFile) -> bool:
-    """Whether an underscore stands anywhere below the header; for packed files, that it may.
-
-    DuckDB casts `1_0.5` to a double; where there is no underscore no value need be asked.
-    """
-    if file.source.compression:
-        return True
-    with file.path.open("rb") as opened:
-        if file.header:
-            opened.readline()
-        while chunk := opened.read(1 << 20):
-            if b"_" in chunk:
-                return True
-    return False
-
-
 def propose(
     con: duckdb.DuckDBPyConnection, file: CsvFile, scan: str, wanted: Mapping[str, Type]
 ) -> tuple[Field, ...]:
@@ -317,41 +305,58 @@ def _cast(column: str, kind: Type) -> str:
     return f"TRY_CAST({column} AS {duckdb_of(kind)})"
 
 
-def typed_select(
-    fields: Sequence[Field], scan: str, *, counting: bool, underscores: bool = True
-) -> str:
+def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
     """The rows of a scan whose every value is of its column's type, cast once.
 
     Args:
         fields: the columns and the types to give them.
         scan: gives them as text.
         counting: count the other rows in the sequence BAD_COUNTER; else they are dropped.
-        underscores: whether the text may hold any (see `has_underscores`).
     """
     taken = [f.name for f in fields]
-    cast_names = {
-        f.name: ident(free_name(f"cast {i}", taken))
-        for i, f in enumerate(fields)
-        if f.type != Primitive("string")
-    }
-    typed = [f for f in fields if f.name in cast_names]
-    inner = [ident(f.name) for f in fields]
-    inner += [f"{_cast(ident(f.name), f.type)} AS {cast_names[f.name]}" for f in typed]
-    casts = {f.name: f"{cast_names[f.name]} AS {ident(f.name)}" for f in typed}
-    outer = ", ".join(casts.get(f.name, ident(f.name)) for f in fields)
-    tests = [
-        guard(f.type, ident(f.name), cast_names[f.name], underscores=underscores) for f in typed
-    ]
+    typed = [f for f in fields if f.type != Primitive("string")]
+    cast_names = {f.name: ident(free_name(f"cast {i}", taken)) for i, f in enumerate(typed)}
+    rows, tests = scan, []
+    for start in range(0, len(typed), _TOGETHER):
+        some = typed[start : start + _TOGETHER]
+        casts = ", ".join(f"{_cast(ident(f.name), f.type)} AS {cast_names[f.name]}" for f in some)
+        good = " AND ".join(guard(f.type, ident(f.name), cast_names[f.name]) for f in some)
+        texts = ", ".join(ident(f.name) for f in some)
+        tests.append(ident(free_name(f"good {start}", taken)))
+        cast_rows = f"(SELECT *, {casts} FROM {rows})"
+        rows = f"(SELECT * EXCLUDE ({texts}), {good} AS {tests[-1]} FROM {cast_rows})"
     good = " AND ".join(tests) or "true"
     keep = f"CASE WHEN {good} THEN true ELSE nextval('{BAD_COUNTER}') < 0 END" if counting else good
-    return f"SELECT {outer} FROM (SELECT {', '.join(inner)} FROM {scan}) WHERE {keep}"
+    outer = (f"{cast_names.get(f.name, ident(f.name))} AS {ident(f.name)}" for f in fields)
+    return f"SELECT {', '.join(outer)} FROM {rows} WHERE {keep}"
 
 
-def count_rows(file: CsvFile) -> int:
-    """The rows of an uncompressed file: its line ends outside quotes, less the header."""
-    rows, inside, last = 0, 0, b"\n"
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the bytes of text files tell without being parsed."""
+
+    rows: int | None  # None where counting would mean unpacking a second time
+    underscores: bool  # whether there may be any below the header
+
+
+def tally(files: Sequence[CsvFile]) -> Tally:
+    """The rows of files, counted by another way than DuckDB's, and whether they hold underscores.
+
+    Rows are line ends outside quotes, less the headers.
+    """
+    if any(file.source.compression for file in files):
+        return Tally(None, underscores=True)
+    each = [_tally(file) for file in files]
+    return Tally(sum(one.rows or 0 for one in each), any(one.underscores for one in each))
+
+
+def _tally(file: CsvFile) -> Tally:
+    rows, inside, last, underscores = 0, 0, b"\n", False
     with file.path.open("rb") as opened:
         while chunk := opened.read(1 << 20):
+            if not underscores:
+                begins = file.header and opened.tell() == len(chunk)
+                underscores = b"_" in (_below_header(chunk) if begins else chunk)
             if inside or b'"' in chunk:
                 parts = chunk.split(b'"')
                 rows += sum(part.count(b"\n") for part in parts[inside::2])
@@ -359,10 +364,20 @@ def count_rows(file: CsvFile) -> int:
             else:
                 rows += chunk.count(b"\n")
             last = chunk[-1:]
-    return rows + (last != b"\n") - file.header - file.blank_lines
+    return Tally(rows + (last != b"\n") - file.header - file.blank_lines, underscores)
+
+
+def _below_header(head: bytes) -> bytes:
+    return head.lstrip(b"\r\n").partition(b"\n")[2]
 
 
 _WIDER = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
+
+
+def expect_underscores(con: duckdb.DuckDBPyConnection, expected: bool) -> None:
+    """Say whether the texts that are cast from now on may hold underscores (see `guards`)."""
+    rule = "contains(x, '_')" if expected else "false"
+    con.execute(f"CREATE OR REPLACE MACRO {UNDERSCORED}(x) AS {rule}")
 
 
 def reset_counter(con: duckdb.DuckDBPyConnection) -> None:

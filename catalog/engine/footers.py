@@ -6,7 +6,6 @@ from pathlib import Path
 
 import duckdb
 
-from catalog.engine import remote
 from catalog.engine.session import connect, only_row, told
 from catalog.engine.views import exact_path
 from catalog.names import lit
@@ -15,6 +14,8 @@ from catalog.storage import Warehouse
 
 def has_field_ids(warehouse: Warehouse, path: str) -> bool:
     """Whether the columns of a data file carry Iceberg's field ids."""
+    from catalog.engine import remote  # with fsspec behind it, which a load of files can do without
+
     con = connect()
     try:
         prefix = remote.attach(con, warehouse, [path])

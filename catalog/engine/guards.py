@@ -12,6 +12,10 @@ from __future__ import annotations
 from catalog.names import lit
 from catalog.types import Primitive, Type, decimal_parts
 
+# A macro of the connection (see `csvfiles.expect_underscores`): whether a text holds an underscore,
+# or false where no text does. DuckDB casts `1_0.5` to a double; asking costs as much as the cast.
+UNDERSCORED = "lakectl_underscored"
+
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _STAMP = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T]{_TIME})?"
@@ -26,17 +30,25 @@ _EXACT_DOUBLE = (
     "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]'))"
 )
 # Fifteen bytes hold no more than fifteen digits. What begins with 1 to 9 and casts to a normal
-# double is a plain number; so is what begins with a zero that no digit follows.
-_NORMAL = "abs({t}) BETWEEN 2.3e-308 AND 1.7e308"
-_FROM_ONE = f"strlen({{x}}) <= 15 AND {{x}} >= '1' AND {{x}} < ':' AND {_NORMAL}"
-_FROM_ZERO = "strlen({x}) <= 5 AND {x} >= '0' AND {x} < '1' AND NOT ({x} >= '00' AND {x} < '0:')"
-_FROM_ZERO += " AND isfinite({t})"
+# double is a plain number, if no underscore stands inside; so is a zero, alone or before a point.
+_SHORT = f"strlen({{x}}) <= 15 AND NOT {UNDERSCORED}({{x}})"
+_DOUBLES = (
+    "{t} = 0 AND {x} = '0'",
+    f"{{t}} BETWEEN 1 AND 1.7e308 AND {{x}} BETWEEN '1' AND ':' AND {_SHORT}",
+    "{x} BETWEEN '0' AND '0/' AND strlen({x}) <= 5 AND isfinite({t}) "
+    f"AND NOT {UNDERSCORED}({{x}})",
+    f"{{t}} BETWEEN -1.7e308 AND -1 AND {{x}} BETWEEN '-1' AND '-:' AND {_SHORT}",
+)
+# Of up to three bytes, only digits make a number so large; 1e2 is the one exception.
+_FEW_DIGITS = (
+    "strlen({x}) = 1 AND {t} >= 0",
+    "strlen({x}) = 2 AND {t} >= 10",
+    "strlen({x}) = 3 AND {t} > 100 AND {t} % 100 <> 0",
+)
 # Years 1 to 9999: neither the infinities nor what other engines cannot show.
 _YEARS = "{t} >= '0001-01-01' AND {t} < '10000-01-01'"
 
 _GUARDS = {
-    "long": "{t}::VARCHAR = {x}",
-    "int": "{t}::VARCHAR = {x}",
     # Six digits are what a float always keeps.
     "float": "isfinite({t}) AND strlen(ltrim(replace(regexp_replace({x}, '[eE].*$|^-', '', 'g'), "
     "'.', ''), '0')) <= 6 AND (abs({t}) >= 1.2e-38 OR NOT regexp_matches({x}, '^[^eE]*[1-9]')) "
@@ -49,7 +61,9 @@ _GUARDS = {
 }
 # (branches that decide at once, what the other rows are asked)
 _BRANCHED = {
-    "double": ((_FROM_ONE, _FROM_ZERO), _EXACT_DOUBLE),
+    "long": (_FEW_DIGITS, "{t}::VARCHAR = {x}"),
+    "int": (_FEW_DIGITS, "{t}::VARCHAR = {x}"),
+    "double": (_DOUBLES, _EXACT_DOUBLE),
     # Nineteen bytes that DuckDB itself would write so: no infinity and no year of five digits.
     "timestamp": (
         ("{t}::VARCHAR = {x} AND strlen({x}) = 19",),
@@ -58,25 +72,22 @@ _BRANCHED = {
 }
 
 
-def guard(kind: Type, text: str, cast: str, *, underscores: bool = True) -> str:
+def guard(kind: Type, text: str, cast: str) -> str:
     """A predicate, true or false and never NULL: the text is NULL or exactly a value of the type.
+
+    The connection must have the macro UNDERSCORED.
 
     Args:
         kind: the type; `is_castable` must hold of it.
         text: SQL of the text.
         cast: SQL of its TRY_CAST to the type.
-        underscores: whether the text may hold any: `1_0.5` casts to a double.
     """
     branches, rest = _rule(kind)
-    if branches and underscores and kind == Primitive("double"):
-        branches = tuple(f"{branch} AND NOT contains({{x}}, '_')" for branch in branches)
-    if not branches and rest == "{t}::VARCHAR = {x}":
-        rule = "({t}::VARCHAR IS NOT DISTINCT FROM {x})"
-    elif not branches:
-        rule = f"coalesce({rest}, {{x}} IS NULL)"
-    else:
+    if branches:
         whens = " ".join(f"WHEN {branch} THEN true" for branch in branches)
         rule = f"CASE {whens} WHEN {{x}} IS NULL THEN true ELSE coalesce({rest}, false) END"
+    else:
+        rule = f"coalesce({rest}, {{x}} IS NULL)"
     return rule.replace("{t}", cast).replace("{x}", text)
 
 

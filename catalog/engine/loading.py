@@ -18,7 +18,7 @@ import duckdb
 
 from catalog import types
 from catalog.engine import csvfiles, csvrecords, footers
-from catalog.engine.csvfiles import CsvFile
+from catalog.engine.csvfiles import CsvFile, Tally
 from catalog.engine.session import only_row, told, translate
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed, SchemaConflict
@@ -41,7 +41,6 @@ class _Part:
     fields: tuple[Field, ...]
     scan: str = ""  # for typed formats
     csv: CsvFile | None = None
-    underscores: bool = True
 
 
 @dataclass(slots=True)
@@ -89,7 +88,8 @@ class SourceSet:
         self._scratch = scratch
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
-        csvfiles.reset_counter(con)  # a counting select does not even bind without it
+        csvfiles.reset_counter(con)  # neither a counting select nor a guard binds without these
+        csvfiles.expect_underscores(con, True)
         self._parts: list[_Part] = []
         known = dict(wanted)
         for file in files:  # what the first files hold guides how the text of the next is read
@@ -118,9 +118,7 @@ class SourceSet:
         except duckdb.Error:  # a broken row among the first: look at the sound ones only
             scan = csvrecords.sample(shape, self._scratch, csvfiles.SAMPLE_ROWS)
             fields = csvfiles.propose(self._con, shape, scan, wanted)
-        doubles = any(f.type == Primitive("double") for f in fields)
-        underscores = doubles and csvfiles.has_underscores(shape)
-        return _Part(file, fields, csv=shape, underscores=underscores)
+        return _Part(file, fields, csv=shape)
 
     def _described(self, file: SourceFile, scan: str) -> tuple[Field, ...]:
         try:
@@ -220,7 +218,7 @@ class SourceSet:
     @property
     def is_text(self) -> bool:
         """Whether any part is cast by our rules, so that rows can be bad."""
-        return any(part.csv is not None for part in self._parts)
+        return bool(self.texts)
 
     def notes(self) -> list[str]:
         """What a person should know of how the files were read."""
@@ -267,26 +265,21 @@ class SourceSet:
         scan = part.scan
         if part.csv is not None:
             own = _own_fields(part, fields)
-            typed = csvfiles.typed_select(
-                own,
-                csvfiles.raw_scan(part.csv),
-                counting=counting,
-                underscores=part.underscores,
-            )
+            typed = csvfiles.typed_select(own, csvfiles.raw_scan(part.csv), counting=counting)
             scan = f"({typed})"
         elif self._as_is:
             return f"SELECT * FROM {scan}"
         return _shaped(part, scan, fields)
 
-    def count_rows(self) -> int | None:
-        """The rows of the text files, counted by another way than DuckDB's; None if that is slow.
+    @property
+    def texts(self) -> list[CsvFile]:
+        """The files whose values are cast by our rules."""
+        return [part.csv for part in self._parts if part.csv is not None]
 
-        Compressed files would have to be unpacked a second time for it.
-        """
-        files = [part.csv for part in self._parts]
-        if any(f is None or f.source.compression for f in files):
-            return None
-        return sum(csvfiles.count_rows(f) for f in files if f is not None)
+    def tally(self) -> Tally:
+        """What the bytes of the text files tell; no row count where other formats add rows."""
+        found = csvfiles.tally(self.texts)
+        return found if len(self.texts) == len(self._parts) else replace(found, rows=None)
 
     def slow_pass(self, fields: Sequence[Field], *, widen: bool) -> SlowPass:
         """Look at every row of the text files again, to find the bad ones and why.
