@@ -14,7 +14,8 @@ from lakectl.lake import init_lake, open_lake
 
 _HEAVY = ("duckdb", "gcsfs", "pandas", "pyarrow", "pyiceberg", "sqlalchemy", "textual")
 _RUN = """
-import json, sys
+import json, os, sys
+os._exit = sys.exit  # a command lets go of its process at the end; here it is asked first
 arguments, said = json.loads(sys.argv[1]), 0
 sys.argv = ["lakectl", *arguments]
 from lakectl.__main__ import main
