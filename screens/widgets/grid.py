@@ -157,7 +157,19 @@ class Grid(ScrollView, can_focus=True):
         else:
             self._laid = natural(self.columns)
         width = self._prefix + (self._laid[-1].end if self._laid else 0)
-        self.virtual_size = Size(0 if self._fit else width, len(self.rows) + self.header_height)
+        self._grow(Size(0 if self._fit else width, len(self.rows) + self.header_height))
+
+    def _grow(self, whole: Size) -> None:
+        """Take another size of all rows; the screen is laid out anew only if a bar comes or goes."""
+        room, before = self.size, self.virtual_size
+        same_bars = (before.height > room.height) == (whole.height > room.height)
+        if not room or not same_bars or before.width != whole.width:
+            self.virtual_size = whole
+            return
+        self.set_reactive(Grid.virtual_size, whole)
+        self.vertical_scrollbar.window_virtual_size = whole.height
+        if self.scroll_offset.y > self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
 
     @property
     def _room(self) -> int:

@@ -68,10 +68,12 @@ class LineEdit(Widget, can_focus=True):
 
     def _become(self, text: str, place: int) -> None:
         changed = text != self.value
-        self.value = text
-        self.place = max(0, min(place, len(text)))
+        # Told before it is drawn, so that the line and what it filters come in one frame.
+        self.set_reactive(LineEdit.value, text)
+        self.set_reactive(LineEdit.place, max(0, min(place, len(text))))
         if changed:
             self.post_message(self.Changed(self))
+        self.refresh()
 
     def _type(self, text: str) -> None:
         self._become(
