@@ -6,8 +6,10 @@ so ten thousand names cost nothing until one is used, and a query sees the newes
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
+import weakref
 from typing import Any
 
 from catalog import query
@@ -16,6 +18,14 @@ from catalog.names import ident, lit
 
 _RESOLVER = "lakectl_select"
 _MEMO_SECONDS = 0.5
+_open: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what people left open: DuckDB would report our function in it as a leak."""
+    for con in list(_open):
+        con.close()
 
 
 def connect(handles: Handles) -> Any:
@@ -27,6 +37,7 @@ def connect(handles: Handles) -> Any:
     from catalog.engine.session import provide_function
 
     con = open_session()
+    _open.add(con)
     con.execute("RESET temp_directory")
     resolver = _Resolver(handles, con)
     # A self-join binds twice; it must not mix two versions, so answers are kept for a moment.

@@ -160,7 +160,7 @@ class Grid(ScrollView, can_focus=True):
         self._grow(Size(0 if self._fit else width, len(self.rows) + self.header_height))
 
     def _grow(self, whole: Size) -> None:
-        """Take another size of all rows; the screen is laid out anew only if a bar comes or goes."""
+        """Take another size of all rows; the layout is done anew only if a bar comes or goes."""
         room, before = self.size, self.virtual_size
         same_bars = (before.height > room.height) == (whole.height > room.height)
         if not room or not same_bars or before.width != whole.width:

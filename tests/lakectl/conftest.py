@@ -1,16 +1,12 @@
-"""The lake that tests of the door start from; the helper itself lives in tests/journeys."""
+"""The lake that tests of the door start from."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "journeys"))
-
 from lake_shell import Shell, WarmShell
 
 

@@ -125,6 +125,16 @@ def _copy_rows(root: Path, total: int) -> None:
     store.close()
 
 
+def test_a_connection_left_open_says_nothing_at_the_end(own: lakectl.Lake) -> None:
+    own.dataset("nyc.trips").append(pa.table({"id": [1, 2]}))
+    root = own.settings.root
+    script = f"import lakectl; con = lakectl.connect({str(root)!r}); "
+    script += "print(con.sql('SELECT count(*) FROM nyc.trips').fetchall())"
+    words = [sys.executable, "-c", script]
+    ran = subprocess.run(words, env=environment(root), capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("[(2,)]\n", "")
+
+
 def test_a_connection_sees_new_versions_and_old_ones(own: lakectl.Lake) -> None:
     trips = own.dataset("nyc.trips")
     trips.append(pa.table({"id": [1, 2]}))

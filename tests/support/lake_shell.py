@@ -1,7 +1,4 @@
-"""The command `lakectl` as a person or a script runs it: a real process in a folder.
-
-Used by tests/journeys and tests/lakectl, whose conftest.py put this folder on the path.
-"""
+"""The command `lakectl` as a person or a script runs it: a real process in a folder."""
 
 from __future__ import annotations
 
