@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test lint bench format pictures clean
+.PHONY: help demo test lint bench format pictures docs clean
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -38,6 +38,9 @@ pictures: $(STAMP)  ## redraw the pictures of the screens (look at them before y
 	LAKECTL_UPDATE_PICTURES=1 $(BIN)/python -m pytest -n 2 tests/screens
 	$(BIN)/lakectl demo demo-lake --no-ui
 	$(BIN)/python docs/draw_pictures.py demo-lake
+
+docs: $(STAMP)  ## run the examples of the pages and write what they print into them
+	$(BIN)/python docs/run_examples.py docs/TOUR.md README.md
 
 clean:  ## remove what the other verbs made
 	rm -rf $(VENV) .oracle demo-lake build *.egg-info

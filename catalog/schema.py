@@ -313,10 +313,13 @@ def _judge(changes: list[Change], policy: SchemaPolicy) -> None:
 
 
 def _remedy(change: Change) -> str:
-    quoted = '"' + change.field.split(".")[0].replace('"', '""') + '"'
     if change.before and change.before.startswith("spelled"):
         return "Rename it while loading with --select, so that the spelling is the same."
-    return (
-        f"It would pass if the source gave {change.before}: --select 'SELECT * REPLACE "
-        f"(CAST({quoted} AS …) AS {quoted}) FROM source'; or load it into a dataset of its own."
-    )
+    passing = f"It would pass if the source gave {change.before}"
+    other = "or load it into a dataset of its own."
+    before = change.before or ""
+    if "." in change.field or "<" in before:  # nested: there is no one word to cast to
+        return f"{passing}: shape it with --select; {other}"
+    quoted = '"' + change.field.replace('"', '""') + '"'
+    cast = f"CAST({quoted} AS {types.duckdb_of(types.from_json(before))}) AS {quoted}"
+    return f"{passing}: --select 'SELECT * REPLACE ({cast}) FROM source'; {other}"

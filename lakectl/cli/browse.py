@@ -109,7 +109,8 @@ def show(ctx: click.Context, name: str, output_form: str | None) -> None:
         return
     scalars = [(k, v) for k, v in found.items() if k not in {"schema"}]
     shown = [(k, _shown(k, v)) for k, v in scalars]
-    output.print_rows(["field", "value"], shown, output_form)
+    # A place is there to be copied, so it is never cut.
+    output.print_rows(["field", "value"], shown, output.uncut(output_form))
     if output_form in {None, "table", "wide"}:
         output.blank_line()
         rows = [(f["id"], f["name"], f["type"], f["doc"] or "") for f in fields]

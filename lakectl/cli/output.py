@@ -114,6 +114,12 @@ def narrate_load(report: IngestReport) -> None:
     sys.stdout.write(line + "\n")
 
 
+def uncut(form: str | None) -> str | None:
+    """The form that shows every value in full, where people look; scripts get what they asked."""
+    table = form == "table" or (form is None and sys.stdout.isatty())
+    return "wide" if table else form
+
+
 def print_rows(
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
