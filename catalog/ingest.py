@@ -13,20 +13,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import committing, merging, names, sources, sync, types, writing
+from catalog import committing, merging, names, sources, staging, sync, types, writing
 from catalog.committing import Stale
 from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName
 from catalog.planning import IngestRequest, Plan, check, plan_for
-from catalog.schema import Schema, SchemaPolicy
+from catalog.schema import SchemaPolicy
 from catalog.seen import Seen
 from catalog.sources import SourceFile
 from catalog.storage import FULL_DISK
@@ -36,18 +35,6 @@ if TYPE_CHECKING:
     from catalog.engine.loading import Rejects, SourceSet
 
 _RETRIES = 6
-ORDERED_BYTES = 1 << 30  # of sources; a load up to here keeps the order of its rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """The tools of one attempt."""
-
-    handles: Handles
-    con: Any  # a DuckDB connection
-    scratch: Path
-    key: str  # of the write: the same over all attempts
-    seen: Seen | None = None
 
 
 def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
@@ -152,7 +139,7 @@ def _attempt(
     from catalog.engine.session import connect
 
     con = connect(scratch)
-    work = _Work(handles, con, scratch, key, seen if files else None)
+    work = staging.Work(handles, con, scratch, key, seen if files else None)
     try:
         return _load_all(work, request, name, dataset, files)
     finally:
@@ -160,7 +147,7 @@ def _attempt(
 
 
 def _load_all(
-    work: _Work,
+    work: staging.Work,
     request: IngestRequest,
     name: DatasetName,
     dataset: Dataset | None,
@@ -242,18 +229,20 @@ def _decide(
     return plan_for(con, request, name, dataset, fields, opened.select(fields, counting=True))
 
 
-def _load(work: _Work, plan: Plan, opened: SourceSet, bad_json: Rejects | None) -> IngestReport:
+def _load(
+    work: staging.Work, plan: Plan, opened: SourceSet, bad_json: Rejects | None
+) -> IngestReport:
     from catalog.engine import loading
 
     rejects = bad_json or loading.Rejects()
     with _announced(work.handles, plan) as target:
-        written = _first_pass(work, plan, opened, target)
+        written = staging.first_pass(work, plan, opened, target)
         if written is None:
-            plan, more = _slow_pass(work, plan, opened)
+            plan, more = staging.slow_pass(work, plan, opened)
             _judge_rejects(plan.request, more)
             rejects.rows += more.rows
             rejects.files += more.files
-            written = _copy(work, plan, target)
+            written = staging.copy(work, plan, target)
         if rejects.rows:
             _check_before_quarantine(work, plan, written, rejects)
             _quarantine(work, plan, rejects)
@@ -265,79 +254,6 @@ def _announced(handles: Handles, plan: Plan) -> Any:
     warehouse = handles.warehouse.uri
     location = plan.dataset.location if plan.dataset else f"{warehouse}/{dataset_id}"
     return writing.intent(handles, dataset_id, location)
-
-
-def _copy(work: _Work, plan: Plan, target: writing.Intent) -> list[WrittenFile]:
-    from catalog.engine.copying import copy_to_parquet
-
-    in_order = work.seen is None or work.seen.size <= ORDERED_BYTES
-    # A merge needs the rows as a whole first; see `merging`.
-    merge = plan.request.mode == "merge"
-    parts = () if merge else plan.parts
-    schema = Schema(plan.schema.fields) if merge else plan.schema
-    staging = target.staging
-    return copy_to_parquet(work.con, plan.select, schema, parts, staging, in_order=in_order)
-
-
-def _first_pass(
-    work: _Work, plan: Plan, opened: SourceSet, target: writing.Intent
-) -> list[WrittenFile] | None:
-    """Write the files, or None when text holds rows that are not what they should be."""
-    from catalog.engine import csvfiles
-
-    if not opened.is_text:
-        return _copy(work, plan, target)
-    guess = any(file.underscores for file in opened.texts)
-    with ThreadPoolExecutor(1) as beside:
-        tally = beside.submit(opened.tally)
-        written = _counted_copy(work, plan, target, underscores=guess)
-        found = tally.result()
-    if found.underscores and not guess:  # later rows hold some, and nobody looked at them
-        _empty(target.staging)
-        written = _counted_copy(work, plan, target, underscores=True)
-    csvfiles.expect_underscores(work.con, True)
-    if written is not None and not plan.request.select and found.rows is not None:
-        whole = sum(w.rows for w in written) == found.rows
-        written = written if whole else None
-    if written is None:
-        _empty(target.staging)
-    return written
-
-
-def _counted_copy(
-    work: _Work, plan: Plan, target: writing.Intent, *, underscores: bool
-) -> list[WrittenFile] | None:
-    """Write the files; None when a row was left out, or could not even be split."""
-    from catalog.engine import csvfiles
-
-    csvfiles.reset_counter(work.con)
-    csvfiles.expect_underscores(work.con, underscores)
-    try:
-        written = _copy(work, plan, target)
-    except OperationFailed:  # the slow pass says which row it was
-        return None
-    return None if csvfiles.bad_rows(work.con) else written
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _slow_pass(work: _Work, plan: Plan, opened: SourceSet) -> tuple[Plan, Rejects]:
-    """Widen what may be widened, then find the rows that are bad all the same."""
-    request, dataset = plan.request, plan.dataset
-    free = dataset is None or request.select is not None
-    found = opened.slow_pass(plan.text_fields, widen=free)
-    better = plan_for(work.con, request, plan.name, dataset, found.fields, found.select)
-    for before, after in zip(plan.text_fields, found.fields, strict=True):
-        if before.type != after.type:
-            text = types.text_of(after.type)
-            better.notes.append(f"{after.name} was taken as {text}: a later row needs it")
-    return better, found.rejects
 
 
 def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
@@ -356,7 +272,7 @@ def _judge_rejects(request: IngestRequest, rejects: Rejects) -> None:
 
 
 def _check_before_quarantine(
-    work: _Work, plan: Plan, written: list[WrittenFile], rejects: Rejects
+    work: staging.Work, plan: Plan, written: list[WrittenFile], rejects: Rejects
 ) -> None:
     """Refuse now what would be refused later, so that a refused load leaves nothing behind."""
     if plan.request.mode == "merge":
@@ -380,7 +296,7 @@ def quarantine_name(name: DatasetName) -> DatasetName:
     return DatasetName(name.namespace, f"{name.name[:52]}_quarantine")
 
 
-def _quarantine(work: _Work, plan: Plan, rejects: Rejects) -> None:
+def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
     """Keep the bad rows in a dataset of their own, before the good ones become visible."""
     from catalog.engine import loading
 
@@ -395,12 +311,12 @@ def _quarantine(work: _Work, plan: Plan, rejects: Rejects) -> None:
     dataset = _existing(work.handles, name)
     aside = plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
     with _announced(work.handles, aside) as target:
-        written = _copy(work, aside, target)
+        written = staging.copy(work, aside, target)
         _finish(replace(work, seen=None), aside, target, written, 0)
 
 
 def _load_frame(
-    work: _Work, request: IngestRequest, name: DatasetName, dataset: Dataset | None
+    work: staging.Work, request: IngestRequest, name: DatasetName, dataset: Dataset | None
 ) -> IngestReport:
     """Load an Arrow table or reader that Python holds."""
     from catalog.engine.session import told
@@ -413,12 +329,12 @@ def _load_frame(
             fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
     plan = plan_for(work.con, request, name, dataset, fields, "SELECT * FROM lakectl_frame")
     with _announced(work.handles, plan) as target:
-        written = _copy(work, plan, target)
+        written = staging.copy(work, plan, target)
         return _finish(work, plan, target, written, 0)
 
 
 def _finish(
-    work: _Work,
+    work: staging.Work,
     plan: Plan,
     target: writing.Intent,
     written: list[WrittenFile],

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import duckdb
 
-from catalog.engine.guards import UNDERSCORED, guard, is_castable
+from catalog.engine.guards import LOOSE, guard, is_castable
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, OperationFailed
@@ -33,7 +33,9 @@ from catalog.types import Field, Primitive, Type, duckdb_of, refuse_twins
 
 SAMPLE_ROWS = 10_000
 # Columns that are cast and compared before the next ones: all at once would fall out of the cache.
-_TOGETHER = 6
+# Every step costs the binder as much as there are columns, so there are few.
+_TOGETHER, _STEPS = 6, 8
+_ASKED = 32  # columns that one query over the sample asks about
 _FIRST_ROWS = 200
 MAX_LINE = 8_000_000
 BAD_COUNTER = "lakectl_bad_rows"
@@ -64,7 +66,7 @@ class CsvFile:
     candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
     blank_lines: int = 0  # before the first row
     header_said: bool = False  # a person said whether there is a header
-    underscores: bool = True  # the first rows hold some
+    loose: bool = True  # the first rows may hold what a cast forgives (see `guards.LOOSE`)
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -113,7 +115,7 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         candidates,
         blank_lines=blank,
         header_said=options.header is not None,
-        underscores=b"_" in (_below_header(head) if header else head),
+        loose=_may_be_loose(_below_header(head) if header else head, delimiter),
     )
 
 
@@ -216,11 +218,9 @@ def _delimiter(text: str) -> str:
 
 
 def _is_header(first: Sequence[str]) -> bool:
-    """A first line with a number, a date or an empty cell in it is data."""
+    """A first line with a number or a date in it is data; one without is a header, gaps and all."""
     for cell in first:
         stripped = cell.strip()
-        if not stripped:
-            return False
         try:
             float(stripped)
         except ValueError:
@@ -284,8 +284,7 @@ def propose(
         good = _fits(own, column) if own is not None and is_castable(own) else "false"
         share = f"count(*) FILTER ({column} IS NOT NULL AND {good}) * 2 >= count({column})"
         exprs.append(f"[{', '.join([f'count({column}) > 0', share, *tests])}]")
-    sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
-    row = only_row(con, f"SELECT {', '.join(exprs)} FROM ({sample})")
+    row = _asked_of_sample(con, exprs, f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}")
     fields = []
     shapes = zip(file.names, file.candidates, row, strict=True)
     for name, kinds, (has_values, as_wanted, *fits) in shapes:
@@ -295,6 +294,21 @@ def propose(
             kind = wanted[name]
         fields.append(Field(0, name, kind))
     return tuple(fields)
+
+
+def _asked_of_sample(
+    con: duckdb.DuckDBPyConnection, exprs: Sequence[str], sample: str
+) -> list[Any]:
+    """The values of aggregates over a sample, some at a time: planning many grows by the square."""
+    rows = f"({sample})"
+    if len(exprs) > _ASKED:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE lakectl_sample AS {sample}")
+        rows = "lakectl_sample"
+    found: list[Any] = []
+    for start in range(0, len(exprs), _ASKED):
+        some = ", ".join(exprs[start : start + _ASKED])
+        found += only_row(con, f"SELECT {some} FROM {rows}")
+    return found
 
 
 def _fits(kind: Type, column: str) -> str:
@@ -317,8 +331,9 @@ def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
     typed = [f for f in fields if f.type != Primitive("string")]
     cast_names = {f.name: ident(free_name(f"cast {i}", taken)) for i, f in enumerate(typed)}
     rows, tests = scan, []
-    for start in range(0, len(typed), _TOGETHER):
-        some = typed[start : start + _TOGETHER]
+    together = max(_TOGETHER, -(-len(typed) // _STEPS))
+    for start in range(0, len(typed), together):
+        some = typed[start : start + together]
         casts = ", ".join(f"{_cast(ident(f.name), f.type)} AS {cast_names[f.name]}" for f in some)
         good = " AND ".join(guard(f.type, ident(f.name), cast_names[f.name]) for f in some)
         texts = ", ".join(ident(f.name) for f in some)
@@ -336,27 +351,28 @@ class Tally:
     """What the bytes of text files tell without being parsed."""
 
     rows: int | None  # None where counting would mean unpacking a second time
-    underscores: bool  # whether there may be any below the header
+    loose: bool  # whether a value may be (see `guards.LOOSE`)
 
 
 def tally(files: Sequence[CsvFile]) -> Tally:
-    """The rows of files, counted by another way than DuckDB's, and whether they hold underscores.
+    """The rows of files, counted by another way than DuckDB's, and whether a value may be loose.
 
     Rows are line ends outside quotes, less the headers.
     """
     if any(file.source.compression for file in files):
-        return Tally(None, underscores=True)
+        return Tally(None, loose=True)
     each = [_tally(file) for file in files]
-    return Tally(sum(one.rows or 0 for one in each), any(one.underscores for one in each))
+    return Tally(sum(one.rows or 0 for one in each), any(one.loose for one in each))
 
 
 def _tally(file: CsvFile) -> Tally:
-    rows, inside, last, underscores = 0, 0, b"\n", False
+    rows, inside, last, loose = 0, 0, b"\n", False
     with file.path.open("rb") as opened:
         while chunk := opened.read(1 << 20):
-            if not underscores:
+            if not loose:
                 begins = file.header and opened.tell() == len(chunk)
-                underscores = b"_" in (_below_header(chunk) if begins else chunk)
+                own = _below_header(chunk) if begins else last + chunk
+                loose = _may_be_loose(own, file.delimiter)
             if inside or b'"' in chunk:
                 parts = chunk.split(b'"')
                 rows += sum(part.count(b"\n") for part in parts[inside::2])
@@ -364,7 +380,23 @@ def _tally(file: CsvFile) -> Tally:
             else:
                 rows += chunk.count(b"\n")
             last = chunk[-1:]
-    return Tally(rows + (last != b"\n") - file.header - file.blank_lines, underscores)
+    return Tally(
+        rows + (last != b"\n") - file.header - file.blank_lines, loose or last in _FORGIVEN
+    )
+
+
+_FORGIVEN = (b" ", b"\t", b"\v", b"\f", b".")
+
+
+def _may_be_loose(text: bytes, delimiter: str) -> bool:
+    """Whether there is an underscore, or a blank or a point at the end of a value."""
+    signs = bytearray(range(256))
+    signs[1] = signs[2] = 0
+    for sign in b"".join(_FORGIVEN):
+        signs[sign] = 1
+    for sign in b'\r\n"' + delimiter.encode()[:1]:
+        signs[sign] = 2
+    return b"_" in text or b"\1\2" in text.translate(signs)
 
 
 def _below_header(head: bytes) -> bytes:
@@ -374,10 +406,10 @@ def _below_header(head: bytes) -> bytes:
 _WIDER = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
 
 
-def expect_underscores(con: duckdb.DuckDBPyConnection, expected: bool) -> None:
-    """Say whether the texts that are cast from now on may hold underscores (see `guards`)."""
-    rule = "contains(x, '_')" if expected else "false"
-    con.execute(f"CREATE OR REPLACE MACRO {UNDERSCORED}(x) AS {rule}")
+def expect_loose(con: duckdb.DuckDBPyConnection, expected: bool) -> None:
+    """Say whether the texts that are cast from now on may be loose (see `guards.LOOSE`)."""
+    rule = "contains(x, '_') OR x <> rtrim(x, E' \\t\\n\\v\\f\\r.')" if expected else "false"
+    con.execute(f"CREATE OR REPLACE MACRO {LOOSE}(x) AS ({rule})")
 
 
 def reset_counter(con: duckdb.DuckDBPyConnection) -> None:

@@ -12,9 +12,10 @@ from __future__ import annotations
 from catalog.names import lit
 from catalog.types import Primitive, Type, decimal_parts
 
-# A macro of the connection (see `csvfiles.expect_underscores`): whether a text holds an underscore,
-# or false where no text does. DuckDB casts `1_0.5` to a double; asking costs as much as the cast.
-UNDERSCORED = "lakectl_underscored"
+# A macro of the connection (see `csvfiles.expect_loose`): whether a text holds what DuckDB forgives
+# when it casts to a double, as in `1_0.5`, `5 ` and `5.`; or false where no text does, since asking
+# costs as much as the cast.
+LOOSE = "lakectl_is_loose"
 
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
@@ -30,13 +31,12 @@ _EXACT_DOUBLE = (
     "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]'))"
 )
 # Fifteen bytes hold no more than fifteen digits. What begins with 1 to 9 and casts to a normal
-# double is a plain number, if no underscore stands inside; so is a zero, alone or before a point.
-_SHORT = f"strlen({{x}}) <= 15 AND NOT {UNDERSCORED}({{x}})"
+# double is a plain number, if it is not loose; so is a zero, alone or before a point.
+_SHORT = f"strlen({{x}}) <= 15 AND NOT {LOOSE}({{x}})"
 _DOUBLES = (
     "{t} = 0 AND {x} = '0'",
     f"{{t}} BETWEEN 1 AND 1.7e308 AND {{x}} BETWEEN '1' AND ':' AND {_SHORT}",
-    "{x} BETWEEN '0' AND '0/' AND strlen({x}) <= 5 AND isfinite({t}) "
-    f"AND NOT {UNDERSCORED}({{x}})",
+    f"{{x}} BETWEEN '0' AND '0/' AND strlen({{x}}) <= 5 AND isfinite({{t}}) AND NOT {LOOSE}({{x}})",
     f"{{t}} BETWEEN -1.7e308 AND -1 AND {{x}} BETWEEN '-1' AND '-:' AND {_SHORT}",
 )
 # Of up to three bytes, only digits make a number so large; 1e2 is the one exception.
@@ -75,7 +75,7 @@ _BRANCHED = {
 def guard(kind: Type, text: str, cast: str) -> str:
     """A predicate, true or false and never NULL: the text is NULL or exactly a value of the type.
 
-    The connection must have the macro UNDERSCORED.
+    The connection must have the macro LOOSE.
 
     Args:
         kind: the type; `is_castable` must hold of it.

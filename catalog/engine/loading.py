@@ -89,7 +89,7 @@ class SourceSet:
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
         csvfiles.reset_counter(con)  # neither a counting select nor a guard binds without these
-        csvfiles.expect_underscores(con, True)
+        csvfiles.expect_loose(con, True)
         self._parts: list[_Part] = []
         known = dict(wanted)
         for file in files:  # what the first files hold guides how the text of the next is read
@@ -184,7 +184,8 @@ class SourceSet:
             with file.path.open("rb") as opened:
                 streamed = opened.read(4) == b"\xff\xff\xff\xff"
             if streamed:
-                source: Any = pa.ipc.open_stream(pa.memory_map(str(file.path)))
+                # A table, still in the file: a stream can be read once, and a load may look twice.
+                source: Any = pa.ipc.open_stream(pa.memory_map(str(file.path))).read_all()
             else:
                 source = ds.dataset(str(file.path), format="feather")
             self._con.register(name, source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import traceback
@@ -72,7 +73,7 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
 def _wants_json(arguments: list[str]) -> bool:
     if os.environ.get("LAKECTL_OUTPUT", "").startswith("json"):
         return True
-    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+    for flag, value in itertools.pairwise([*arguments, ""]):
         if flag in {"-o", "--output"} and value.startswith("json"):
             return True
         if flag.startswith(("-ojson", "--output=json")):
