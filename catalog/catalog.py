@@ -90,8 +90,10 @@ class Catalog:
         return self.handles.reader.versions(self.describe(name))
 
     def schemas(self, name: str) -> list[SchemaRevision]:
-        """The history of the schema, oldest first."""
-        return self.handles.reader.schemas(self.describe(name).id)
+        """The history of the schema, oldest first; last the one in force, which undo may revive."""
+        dataset = self.describe(name)
+        revisions = self.handles.reader.schemas(dataset.id)
+        return sorted(revisions, key=lambda r: r.schema.schema_id == dataset.schema.schema_id)
 
     def search(self, text: str) -> list[Hit]:
         """The datasets in which every word occurs, best first."""
@@ -188,6 +190,16 @@ class Catalog:
         from catalog import changes
 
         return changes.rollback(self.handles, name, to)
+
+    def newest_change(self, name: str | None = None) -> str:
+        """What `undo` would take back, in words.
+
+        Raises:
+            NotFound: nothing was changed.
+        """
+        from catalog import changes
+
+        return changes.newest(self.handles, name)
 
     def undo(self, name: str | None = None) -> Done:
         """Take the last change back."""

@@ -320,6 +320,25 @@ def _undrop(handles: Handles, dataset_id: str, undoes: int | None) -> Dataset:
     return dataset
 
 
+def newest(handles: Handles, name: str | None = None) -> str:
+    """What `undo` would take back, in words: `the rollback of nyc.trips`.
+
+    Raises:
+        NotFound: there is nothing to take back.
+    """
+    _, _, called, action, _, _ = _newest(handles, name)
+    what = {"ingest": "the load into", "annotate": "the annotation of"}.get(str(action))
+    return f"{what or f'the {action} of'} {called}"
+
+
+def _newest(handles: Handles, name: str | None) -> tuple[Any, ...]:
+    handles.require_writable()
+    change = handles.reader.last_change(_identity(handles, name) if name is not None else None)
+    if change is None:
+        raise NotFound("There is nothing to undo.")
+    return change
+
+
 def undo(handles: Handles, name: str | None = None) -> Done:
     """Take the last change back: of one dataset, or of the whole lake.
 
@@ -327,14 +346,7 @@ def undo(handles: Handles, name: str | None = None) -> Done:
         NotFound: there is nothing to take back.
         Conflict: something was changed since, by whom the message says as far as it is known.
     """
-    handles.require_writable()
-    dataset_id = None
-    if name is not None:
-        dataset_id = _identity(handles, name)
-    change = handles.reader.last_change(dataset_id)
-    if change is None:
-        raise NotFound("There is nothing to undo.")
-    number, owner, called, action, before, after = change
+    number, owner, called, action, before, after = _newest(handles, name)
     undoer = _UNDO.get(str(action))
     if undoer is None:
         raise Conflict(f"The last change ({action} of {called}) cannot be taken back.")

@@ -71,6 +71,10 @@ class LakeBackend:
         """Name a version."""
         return self._lake.tag(name, tag, version).sentence
 
+    def newest_change(self) -> str:
+        """What undo would take back."""
+        return self._lake.newest_change()
+
     def undo(self) -> str:
         """Take the last change back."""
         return self._lake.undo().sentence

@@ -66,6 +66,9 @@ class Backend(Protocol):
     def tag(self, name: str, tag: str, version: int) -> str:
         """Name a version and tell in a sentence what happened."""
 
+    def newest_change(self) -> str:
+        """What `undo` would take back, in words."""
+
     def undo(self) -> str:
         """Take the last change of the lake back and tell in a sentence what happened."""
 

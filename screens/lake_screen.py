@@ -87,7 +87,13 @@ class LakeScreen(Steady, Screen[None]):
         now = self.context()
         self.query_one(StatusLine).same_as(commands.view_line(now))
         offered = [c for c in commands.of_place(self.PLACE) if c.footer and not c.why_disabled(now)]
+        if getattr(self.focused, "takes_letters", False):  # there a letter is text, no key
+            offered = [c for c in offered if len(c.key) > 1]
         self.query_one(HintLine).offer(sorted(offered, key=lambda c: c.footer))
+
+    def on_descendant_focus(self) -> None:
+        """Offer the keys that work where the focus is now."""
+        self.update_bars()
 
     def say(self, look: str, sentence: str) -> None:
         """Tell a person something in the line above the keys."""
@@ -149,10 +155,13 @@ class LakeScreen(Steady, Screen[None]):
 
     def do_undo(self) -> None:
         """Ask, then take the last change of the lake back."""
-        lines = ("The newest change of the lake is taken back, whoever made it.",)
-        self.post_message(
-            messages.Confirm("Undo the last change?", lines, "lakectl undo", "Undo", self._undo)
-        )
+
+        def confirm(what: str) -> None:
+            lines = (f"This takes back {what}:", "the newest change of the lake, whoever made it.")
+            title, same_as = "Undo the last change?", "lakectl undo"
+            self.post_message(messages.Confirm(title, lines, same_as, "Undo", self._undo))
+
+        self.ask("undo", self.backend.newest_change, confirm, self.complain)
 
     def _undo(self) -> None:
         self.order(self.backend.undo, "lakectl undo")

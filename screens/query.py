@@ -30,6 +30,12 @@ _START = Notice(
 )  # fmt: skip
 
 
+class Editor(TextArea):
+    """The query as it is written."""
+
+    takes_letters = True
+
+
 class QueryScreen(LakeScreen):
     """Queries over every dataset at any version, run where nothing can be changed."""
 
@@ -47,7 +53,7 @@ class QueryScreen(LakeScreen):
 
     def middle(self) -> Iterable[Widget]:
         """The editor and the rows."""
-        editor = TextArea(self._waiting, id="editor", show_line_numbers=True)
+        editor = Editor(self._waiting, id="editor", show_line_numbers=True)
         result = Grid(name="result", cells=True, numbers=True, fit=False)
         editor.add_class("framed")
         yield Vertical(editor, result, id="body")

@@ -184,14 +184,14 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def sparkline(values: Sequence[float], columns: int) -> str:
-    """The last values as a row of bars, the smallest as the lowest bar."""
+    """The last values as a row of bars that stand on zero, so that none looks larger than it is."""
     shown = list(values)[-columns:] if columns > 0 else []
     if not shown:
         return ""
-    low, high = min(shown), max(shown)
+    low, high = min(0, *shown), max(shown)
     span = high - low or 1
     top = len(_BARS) - 1
-    return "".join(_BARS[round((v - low) / span * top) if high > low else top // 2] for v in shown)
+    return "".join(_BARS[round((v - low) / span * top)] for v in shown)
 
 
 def cell(value: object) -> str:

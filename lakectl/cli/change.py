@@ -51,15 +51,20 @@ def rollback(
 
 @click.command()
 @click.argument("name", required=False)
+@yes_option
 @output_option
 @click.pass_context
-def undo(ctx: click.Context, name: str | None, output_form: str | None) -> None:
+def undo(ctx: click.Context, name: str | None, yes: bool, output_form: str | None) -> None:
     """Take the last change back: of dataset NAME, or of the whole lake.
 
     A load, a rollback, a tag, a branch, an annotation, a rename, a drop: each can be undone, one
-    after the other, as long as nobody has changed the same thing since.
+    after the other, as long as nobody has changed the same thing since. Without NAME it may be
+    another person's change, so it asks first.
     """
-    _tell(open_lake(ctx).undo(name), output_form)
+    lake = open_lake(ctx)
+    if name is None:
+        confirm(f"Take back {lake.newest_change()}, the newest change of the lake?", yes)
+    _tell(lake.undo(name), output_form)
 
 
 def _ref_command(kind: str, sentence: str) -> click.Command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 import os
@@ -135,22 +136,14 @@ def print_rows(
         human: how a table shows a value of a column; other formats show the value itself.
     """
     form = form or ("table" if sys.stdout.isatty() else "tsv")
-    listed = [tuple(row) for row in rows]
     if form in {"json", "jsonl"}:
-        _print_objects(columns, listed, form)
+        _print_objects(columns, rows, form)
+    elif form in {"csv", "tsv"}:
+        _print_lines(columns, rows, form)
     elif form in {"parquet", "arrow"}:
-        _print_arrow(columns, listed, form)
-    elif form == "csv":
-        import csv
-
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_raw(v) for v in row] for row in listed)
-    elif form == "tsv":
-        lines = [columns, *([_raw(v) for v in row] for row in listed)]
-        for line in lines:
-            sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
+        _print_arrow(columns, [tuple(row) for row in rows], form)
     else:
+        listed = [tuple(row) for row in rows]
         cells = [
             [safe(human(c, v) if human else cell(v)) for c, v in zip(columns, row, strict=True)]
             for row in listed
@@ -159,7 +152,19 @@ def print_rows(
         _print_table([safe(c) for c in columns], cells, numeric, form)
 
 
-def _print_objects(columns: Sequence[str], rows: list[tuple[Any, ...]], form: str) -> None:
+def _print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
+    """CSV or TSV, each row as it comes: a result may be endless, and its reader `head`."""
+    lines = itertools.chain([list(columns)], ([_raw(v) for v in row] for row in rows))
+    if form == "csv":
+        import csv
+
+        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        return
+    for line in lines:
+        sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
+
+
+def _print_objects(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
     # A query may give two columns one name; in JSON the second would swallow the first.
     names: list[str] = []
     for name in columns:

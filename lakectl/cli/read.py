@@ -109,14 +109,14 @@ def _narrate_diff(name: str, found: Any, output_form: str | None) -> None:
 @output_option
 @click.pass_context
 def sql(ctx: click.Context, query: str | None, path: str | None, output_form: str | None) -> None:
-    r"""Run QUERY over datasets by name; from a file or stdin otherwise.
+    """Run QUERY over datasets by name; from a file or stdin otherwise.
 
     \b
     lakectl sql "SELECT count(*) FROM nyc.trips AT (VERSION => 3)"
     lakectl sql "FROM nyc.trips AT (TIMESTAMP => now() - INTERVAL 1 HOUR)"
 
     It only reads, and reads nothing but the files of the datasets that it names.
-    """
+    """  # noqa: D301 - click wants the sign itself
     from catalog.engine.rows import decode
 
     lake = open_lake(ctx)

@@ -22,6 +22,7 @@ class LineEdit(Widget, can_focus=True):
     """
 
     DEFAULT_CSS = "LineEdit { height: 1; }"
+    takes_letters = True
 
     value: reactive[str] = reactive("")
     place: reactive[int] = reactive(0)

@@ -53,7 +53,7 @@ def test_the_main_story_holds_on_every_store(any_lake: Shell) -> None:
         "(SELECT count(*) FROM nyc.trips AT (VERSION => 'gold')) AS gold, "
         "(SELECT count(*) FROM nyc.trips AT (VERSION => 3)) AS newest"
     ) == [{"now": 3, "gold": 5, "newest": 6}]
-    lake.ok("undo")
+    lake.ok("undo", "--yes")
     assert lake.one("SELECT sum(fare) FROM nyc.trips") == 211.75
 
 
@@ -65,15 +65,16 @@ def test_everything_can_be_undone_back_to_the_empty_lake(warm_lake: Shell) -> No
     lake.ingest("feb.csv", "--into", "nyc.trips")
     lake.ok("tag", "nyc.trips", "gold", "--at", "v1")
     lake.ok("rollback", "nyc.trips", "--to", "gold", "--yes")
-    lake.ok("undo")  # the rollback
+    lake.ok("undo", "--yes")  # the rollback
     assert lake.json("show", "nyc.trips")["rows"] == 5
-    lake.ok("undo")  # the tag
+    lake.ok("undo", "--yes")  # the tag
     assert lake.json("show", "nyc.trips")["tags"] == {}
-    lake.ok("undo")  # February
+    lake.ok("undo", "--yes")  # February
     assert lake.one("SELECT count(*) FROM nyc.trips") == 3
-    lake.ok("undo")  # January
+    lake.ok("undo", "--yes")  # January
     assert lake.json("ls") == []
-    assert "nothing to undo" in lake.refused(3, "undo")
+    assert "Nobody is there to confirm" not in lake.refused(3, "undo")
+    assert "nothing to undo" in lake.refused(3, "undo", "--yes")
     lake.ok("undrop", "nyc.trips")
     assert lake.one("SELECT sum(fare) FROM nyc.trips") == 60.75
 

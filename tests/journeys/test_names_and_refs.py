@@ -61,7 +61,7 @@ def test_each_change_shows_and_a_chain_of_undos_goes_back_through_all(trips: War
         states.append(_state(trips))
         assert states[-1] != states[-2], words
     for words, before in zip(reversed(_CHANGES), reversed(states[:-1]), strict=True):
-        trips.ok("undo")
+        trips.ok("undo", "--yes")
         assert _state(trips) == before, f"undo of {words}"
     assert broken_rules(trips.cwd) == []
 

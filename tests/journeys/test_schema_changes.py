@@ -96,7 +96,7 @@ def test_new_and_absent_columns_come_in_only_by_evolving(trips: Shell) -> None:
     # The version before has its own columns again after a rollback, the newer ones after an undo.
     trips.ok("rollback", "nyc.trips", "--to", "v1", "-y")
     assert len(trips.json("schema", "nyc.trips")) == 4
-    trips.ok("undo")
+    trips.ok("undo", "--yes")
     assert len(trips.json("schema", "nyc.trips")) == 5
 
 
@@ -156,3 +156,23 @@ def test_a_json_column_without_a_value_takes_the_type_that_the_dataset_has(lake:
     lake.ingest("b.ndjson", "--into", "nyc.sparse")
     assert lake.sql("FROM nyc.sparse ORDER BY id") == [whole, bare]
     assert len(lake.json("schema", "nyc.sparse", "--history")) == 1
+
+
+def test_the_schema_in_force_is_the_last_of_the_history_after_an_undo(trips: Shell) -> None:
+    trips.file("fee.csv", ["id,fare,city,fee", "9,9.5,z,1.5"])
+    trips.ingest("fee.csv", "--into", "nyc.trips", "--schema", "evolve")
+    trips.ok("annotate", "nyc.trips", "--column", "fee=what the airport takes")
+    trips.ok("rollback", "nyc.trips", "--to", "v1", "--yes")
+    trips.ok("undo", "nyc.trips")
+    names = [column["name"] for column in trips.json("schema", "nyc.trips")]
+    assert "fee" in names
+    last = trips.json("schema", "nyc.trips", "--history")[-1]
+    assert last["columns"] == len(names)
+
+
+def test_an_undo_of_nothing_named_asks_and_says_what_it_would_take_back(trips: Shell) -> None:
+    trips.ok("tag", "nyc.trips", "gold")
+    assert "Take back the tag of nyc.trips" in trips.refused(6, "undo")
+    assert "gold" in trips.json("show", "nyc.trips")["tags"]
+    trips.ok("undo", "--yes")
+    assert "gold" not in trips.json("show", "nyc.trips")["tags"]

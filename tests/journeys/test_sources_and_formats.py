@@ -188,7 +188,7 @@ def test_a_load_that_was_undone_may_be_loaded_again(lake: Shell) -> None:
     lake.file("b.csv", _csv(2))
     lake.ingest("a.csv", "--into", "zoo.seen")
     lake.ingest("b.csv", "--into", "zoo.seen")
-    lake.ok("undo")
+    lake.ok("undo", "--yes")
     told = lake.ingest("b.csv", "--into", "zoo.seen")
     assert (told["skipped"], told["rows"]) == (False, 2)
 

@@ -92,7 +92,8 @@ def test_cells_of_every_kind_have_a_text():
 
 
 def test_a_sparkline_shows_the_last_values():
-    assert text.sparkline([1, 2, 3], 10) == "▁▅█"
-    assert text.sparkline([5, 5], 10) == "▄▄"
-    assert text.sparkline(range(100), 4) == "▁▃▆█"
+    assert text.sparkline([0, 5, 10], 10) == "▁▅█"
+    assert text.sparkline([200_000, 200_006], 10) == "██"  # it did not grow eightfold
+    assert text.sparkline(range(100), 4) == "████"
+    assert text.sparkline([0, 0], 4) == "▁▁"
     assert text.sparkline([], 4) == ""
