@@ -88,7 +88,7 @@ def _importing_commit_side() -> Iterator[None]:
     def load() -> None:
         import catalog.iceberg.commits
         import catalog.iceberg.datafiles
-        import catalog.metadata.records  # noqa: F401
+        import catalog.metadata.records  # noqa: F401 - for its import alone
 
     thread = threading.Thread(target=load, daemon=True)
     thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -22,8 +23,9 @@ def main() -> None:
     from lakectl.cli.main import run
 
     code = run(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # told by now, or its reader has gone
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Everything is closed by now. Taking a process of a thousand modules apart costs up to a third
     # of a second more than letting go of it.
     os._exit(code)

@@ -92,6 +92,7 @@ def run(arguments: list[str]) -> int:
     out = sys.stdout
     try:
         result = cli.main(args=arguments, prog_name="lakectl", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written must show here, where errors end
     except BaseException as error:  # noqa: BLE001 - the last line of the program
         # click answers a broken pipe by wrapping stdout and leaving with 1
         return failures.quiet_end() if sys.stdout is not out else failures.tell(error, arguments)

@@ -166,7 +166,7 @@ def _story(lake: Lake) -> dict[str, Any]:
         "searched": [
             str(h.dataset.name) for w in ("a_b", "100%", "größe", "'trips'") for h in lake.search(w)
         ],
-        "last": reader.last_change(found.id)[3:4],  # type: ignore[index]
+        "last": reader.last_change(found.id)[3:4],  # type: ignore[index]  # there is one
         "rows": sorted(lake.to_arrow("nyc.trips").to_pylist(), key=str),
     }
 
@@ -218,7 +218,7 @@ def test_of_eight_processes_that_init_one_makes_the_lake_and_the_others_find_it(
 def test_a_writer_that_fails_leaves_no_row(url: str) -> None:
     store.create(url)
     database = Database(url)
-    with pytest.raises(ZeroDivisionError), database.write() as conn:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), database.write() as conn:  # noqa: PT012 - the transaction is the test
         conn.execute(sa.insert(tables.lake_info).values(key="a", value="b"))
         raise ZeroDivisionError
     reader = Reader(url)

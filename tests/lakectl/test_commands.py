@@ -129,6 +129,29 @@ def test_a_traceback_is_shown_only_when_asked_for(trips: Shell) -> None:
     assert "Traceback" in trips.run("show", "nyc.none", env={"LAKECTL_DEBUG": "1"}).err
 
 
+@pytest.mark.parametrize("words", [["ls"], ["sql", "SELECT 1"], ["show", "nyc.trips"], ["--help"]])
+def test_a_reader_that_was_never_there_is_no_error_either(trips: Shell, words: list[str]) -> None:
+    import os
+    import subprocess
+
+    from lake_shell import command, environment
+
+    # Little output waits in Python's buffer until the end, unless the variable says otherwise.
+    told = environment(trips.cwd, {"PYTHONUNBUFFERED": ""})
+    reads, writes = os.pipe()
+    os.close(reads)
+    ran = subprocess.run(
+        [*command(), *words],
+        cwd=trips.cwd,
+        env=told,
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writes)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
 def test_a_reader_that_goes_away_is_no_error(trips: Shell, form: str) -> None:
     import subprocess
