@@ -50,7 +50,7 @@ def first_pass(
     work: Work, plan: Plan, opened: SourceSet, target: writing.Intent
 ) -> list[WrittenFile] | None:
     """Write the files, or None when text holds rows that are not what they should be."""
-    from catalog.engine import csvfiles
+    from catalog.engine import guards
 
     if not opened.is_text:
         return copy(work, plan, target)
@@ -62,7 +62,7 @@ def first_pass(
     if found.loose and not guess:  # later rows hold some, and nobody looked at them
         _empty(target.staging)
         written = _counted_copy(work, plan, target, loose=True)
-    csvfiles.expect_loose(work.con, True)
+    guards.expect_loose(work.con, True)
     if written is not None and not plan.request.select and found.rows is not None:
         whole = sum(w.rows for w in written) == found.rows
         written = written if whole else None
@@ -75,10 +75,10 @@ def _counted_copy(
     work: Work, plan: Plan, target: writing.Intent, *, loose: bool
 ) -> list[WrittenFile] | None:
     """Write the files; None when a row was left out, or could not even be split."""
-    from catalog.engine import csvfiles
+    from catalog.engine import csvfiles, guards
 
     csvfiles.reset_counter(work.con)
-    csvfiles.expect_loose(work.con, loose)
+    guards.expect_loose(work.con, loose)
     try:
         written = copy(work, plan, target)
     except OperationFailed:  # the slow pass says which row it was

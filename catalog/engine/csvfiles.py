@@ -23,7 +23,8 @@ from typing import IO, Any, cast
 
 import duckdb
 
-from catalog.engine.guards import LOOSE, guard, is_castable
+from catalog.engine import tallying
+from catalog.engine.guards import guard, is_castable
 from catalog.engine.session import only_row, told
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, OperationFailed
@@ -115,7 +116,7 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         candidates,
         blank_lines=blank,
         header_said=options.header is not None,
-        loose=_may_be_loose(_below_header(head) if header else head, delimiter),
+        loose=tallying.may_be_loose(tallying.below_header(head) if header else head, delimiter),
     )
 
 
@@ -346,70 +347,7 @@ def typed_select(fields: Sequence[Field], scan: str, *, counting: bool) -> str:
     return f"SELECT {', '.join(outer)} FROM {rows} WHERE {keep}"
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What the bytes of text files tell without being parsed."""
-
-    rows: int | None  # None where counting would mean unpacking a second time
-    loose: bool  # whether a value may be (see `guards.LOOSE`)
-
-
-def tally(files: Sequence[CsvFile]) -> Tally:
-    """The rows of files, counted by another way than DuckDB's, and whether a value may be loose.
-
-    Rows are line ends outside quotes, less the headers.
-    """
-    if any(file.source.compression for file in files):
-        return Tally(None, loose=True)
-    each = [_tally(file) for file in files]
-    return Tally(sum(one.rows or 0 for one in each), any(one.loose for one in each))
-
-
-def _tally(file: CsvFile) -> Tally:
-    rows, inside, last, loose = 0, 0, b"\n", False
-    with file.path.open("rb") as opened:
-        while chunk := opened.read(1 << 20):
-            if not loose:
-                begins = file.header and opened.tell() == len(chunk)
-                own = _below_header(chunk) if begins else last + chunk
-                loose = _may_be_loose(own, file.delimiter)
-            if inside or b'"' in chunk:
-                parts = chunk.split(b'"')
-                rows += sum(part.count(b"\n") for part in parts[inside::2])
-                inside ^= (len(parts) - 1) & 1
-            else:
-                rows += chunk.count(b"\n")
-            last = chunk[-1:]
-    return Tally(
-        rows + (last != b"\n") - file.header - file.blank_lines, loose or last in _FORGIVEN
-    )
-
-
-_FORGIVEN = (b" ", b"\t", b"\v", b"\f", b".")
-
-
-def _may_be_loose(text: bytes, delimiter: str) -> bool:
-    """Whether there is an underscore, or a blank or a point at the end of a value."""
-    signs = bytearray(range(256))
-    signs[1] = signs[2] = 0
-    for sign in b"".join(_FORGIVEN):
-        signs[sign] = 1
-    for sign in b'\r\n"' + delimiter.encode()[:1]:
-        signs[sign] = 2
-    return b"_" in text or b"\1\2" in text.translate(signs)
-
-
-def _below_header(head: bytes) -> bytes:
-    return head.lstrip(b"\r\n").partition(b"\n")[2]
-
-
 _WIDER = {"int": ("long", "double"), "long": ("double",), "date": ("timestamp",)}
-
-
-def expect_loose(con: duckdb.DuckDBPyConnection, expected: bool) -> None:
-    """Say whether the texts that are cast from now on may be loose (see `guards.LOOSE`)."""
-    rule = "contains(x, '_') OR x <> rtrim(x, E' \\t\\n\\v\\f\\r.')" if expected else "false"
-    con.execute(f"CREATE OR REPLACE MACRO {LOOSE}(x) AS ({rule})")
 
 
 def reset_counter(con: duckdb.DuckDBPyConnection) -> None:

@@ -9,13 +9,16 @@ every operand of an AND for all rows, but a later branch only for the rows that 
 
 from __future__ import annotations
 
+from typing import Any
+
 from catalog.names import lit
 from catalog.types import Primitive, Type, decimal_parts
 
-# A macro of the connection (see `csvfiles.expect_loose`): whether a text holds what DuckDB forgives
+# A macro of the connection (see `expect_loose`): whether a text holds what DuckDB forgives
 # when it casts to a double, as in `1_0.5`, `5 ` and `5.`; or false where no text does, since asking
 # costs as much as the cast.
 LOOSE = "lakectl_is_loose"
+FORGIVEN = b" \t\v\f."  # after a number; line ends are told apart by the reader
 
 _NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
@@ -106,3 +109,9 @@ def is_castable(kind: Type) -> bool:
         return False
     known = kind.text == "string" or kind.text in _GUARDS or kind.text in _BRANCHED
     return known or decimal_parts(kind) is not None
+
+
+def expect_loose(con: Any, expected: bool) -> None:
+    """Say whether the texts that are cast from now on may be loose (see LOOSE)."""
+    rule = "contains(x, '_') OR x <> rtrim(x, E' \\t\\n\\v\\f\\r.')" if expected else "false"
+    con.execute(f"CREATE OR REPLACE MACRO {LOOSE}(x) AS ({rule})")

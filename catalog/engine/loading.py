@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 
 from catalog import types
-from catalog.engine import csvfiles, csvrecords, footers
-from catalog.engine.csvfiles import CsvFile, Tally
+from catalog.engine import csvfiles, csvrecords, footers, guards, tallying
+from catalog.engine.csvfiles import CsvFile
 from catalog.engine.session import only_row, told, translate
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed, SchemaConflict
@@ -89,7 +89,7 @@ class SourceSet:
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
         csvfiles.reset_counter(con)  # neither a counting select nor a guard binds without these
-        csvfiles.expect_loose(con, True)
+        guards.expect_loose(con, True)
         self._parts: list[_Part] = []
         known = dict(wanted)
         for file in files:  # what the first files hold guides how the text of the next is read
@@ -277,9 +277,9 @@ class SourceSet:
         """The files whose values are cast by our rules."""
         return [part.csv for part in self._parts if part.csv is not None]
 
-    def tally(self) -> Tally:
+    def tally(self) -> tallying.Tally:
         """What the bytes of the text files tell; no row count where other formats add rows."""
-        found = csvfiles.tally(self.texts)
+        found = tallying.tally(self.texts)
         return found if len(self.texts) == len(self._parts) else replace(found, rows=None)
 
     def slow_pass(self, fields: Sequence[Field], *, widen: bool) -> SlowPass:

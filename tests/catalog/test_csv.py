@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from catalog import sources, types
-from catalog.engine import csvfiles, csvrecords
+from catalog.engine import csvfiles, csvrecords, guards, tallying
 from catalog.errors import InvalidInput, LakeError, OperationFailed
 from catalog.sources import TextOptions
 from catalog.types import Field, Primitive, Type
@@ -26,7 +26,7 @@ from lakectl.lake import Lake
 
 _CON = duckdb.connect()
 _CON.execute("SET TimeZone = 'UTC'")
-csvfiles.expect_loose(_CON, True)
+guards.expect_loose(_CON, True)
 
 _NUMBERS = st.one_of(
     st.integers().map(str),
@@ -268,7 +268,7 @@ def test_any_text_survives_a_csv_by_both_passes(
         slow = con.execute(f"SELECT * FROM ({found.select})").fetchall()
     assert fast == expected
     assert slow == expected
-    assert csvfiles.tally([file]).rows == len(table)
+    assert tallying.tally([file]).rows == len(table)
 
 
 # -- through the door ---------------------------------------------------------------------------
