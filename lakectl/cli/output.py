@@ -87,7 +87,8 @@ def _number(value: Decimal) -> Any:
 def _iso(value: datetime) -> str:
     if value.tzinfo is None:
         return value.isoformat()
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    # As wide for a full second as for any other moment: scripts sort moments as text.
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def print_json(value: Any) -> None:

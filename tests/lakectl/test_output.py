@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from lake_shell import Shell
+
+from lakectl.cli.output import plain
 
 _QUERY = "SELECT id, zone, fare FROM nyc.trips WHERE id < 3 ORDER BY id"
 _ROWS = [(0, 0, 0.5), (1, 1, 1.5), (2, 2, 2.5)]
@@ -83,6 +86,12 @@ def test_json_loses_no_value(trips: Shell) -> None:
             assert (found, type(found)) == (expected, type(expected)), sql
     strict = trips.ok("sql", f"SELECT {columns}", "-o", "json").out
     json.loads(strict, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+def test_moments_are_of_one_width_in_json_so_that_they_sort_as_text() -> None:
+    full = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    moments = [full, full + timedelta(milliseconds=500)]
+    assert plain(moments) == ["2026-01-02T03:04:05.000000Z", "2026-01-02T03:04:05.500000Z"]
 
 
 def test_columns_of_one_name_keep_all_their_values_in_json(trips: Shell) -> None:
