@@ -34,13 +34,13 @@ _EXACT_DOUBLE = (
     "'0')) <= 15) AND (abs({t}) >= 2.3e-308 OR NOT regexp_matches({x}, '^[^eE]*[1-9]'))"
 )
 # Fifteen bytes hold no more than fifteen digits. What begins with 1 to 9 and casts to a normal
-# double is a plain number, if it is not loose; so is a zero, alone or before a point.
+# double is a plain number, if it is not loose; so is a zero, alone or before a point. Nothing that
+# sorts behind the digits casts to one: neither `inf` nor `nan` is below 1.7e308.
 _SHORT = f"strlen({{x}}) <= 15 AND NOT {LOOSE}({{x}})"
 _DOUBLES = (
-    "{t} = 0 AND {x} = '0'",
-    f"{{t}} BETWEEN 1 AND 1.7e308 AND {{x}} BETWEEN '1' AND ':' AND {_SHORT}",
-    f"{{x}} BETWEEN '0' AND '0/' AND strlen({{x}}) <= 5 AND isfinite({{t}}) AND NOT {LOOSE}({{x}})",
-    f"{{t}} BETWEEN -1.7e308 AND -1 AND {{x}} BETWEEN '-1' AND '-:' AND {_SHORT}",
+    f"{{t}} BETWEEN 1 AND 1.7e308 AND {{x}} >= '1' AND {_SHORT}",
+    f"{{x}} < '0/' AND {{x}} >= '0' AND strlen({{x}}) <= 5 AND {{t}} < 1 AND NOT {LOOSE}({{x}})",
+    f"{{t}} BETWEEN -1.7e308 AND -1 AND {{x}} >= '-1' AND {_SHORT}",
 )
 # Of up to three bytes, only digits make a number so large; 1e2 is the one exception.
 _FEW_DIGITS = (
