@@ -67,7 +67,7 @@ class CsvFile:
     candidates: tuple[tuple[str, ...], ...]  # of each column: the types to try, narrowest first
     blank_lines: int = 0  # before the first row
     header_said: bool = False  # a person said whether there is a header
-    loose: bool = True  # the first rows may hold what a cast forgives (see `guards.LOOSE`)
+    loose: bool = True  # the rows of the sample may hold what a cast forgives (see `guards.LOOSE`)
 
 
 def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
@@ -78,10 +78,12 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
     """
     with unpacking(source.label):
         path = _in_utf8(source, options.encoding, scratch)
-        with open_text(path, source.compression if path == source.path else None) as file:
+        packing = source.compression if path == source.path else None
+        with open_text(path, packing) as file:
             head = file.read(_HEAD)
     if b"\r" in head and b"\n" not in head:  # line ends of old Macs, which DuckDB does not know
         path = _in_utf8(source, options.encoding, scratch, copy=True)
+        packing = None
         head = path.read_bytes()[:_HEAD]
     text = _decoded(head, source, options.encoding).removeprefix("\ufeff")
     if not text.strip():
@@ -116,8 +118,14 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         candidates,
         blank_lines=blank,
         header_said=options.header is not None,
-        loose=tallying.may_be_loose(tallying.below_header(head) if header else head, delimiter),
+        loose=_loose_in_sample(path, packing, delimiter, header),
     )
+
+
+def _loose_in_sample(path: Path, packing: str | None, delimiter: str, header: bool) -> bool:
+    with open_text(path, packing) as lines:
+        text = b"".join(itertools.islice(lines, SAMPLE_ROWS))
+    return tallying.may_be_loose(tallying.below_header(text) if header else text, delimiter)
 
 
 def _candidates(
@@ -276,25 +284,45 @@ def propose(
     Raises:
         duckdb.Error: a row of the sample is broken.
     """
-    exprs = []
-    for name, kinds in zip(file.names, file.candidates, strict=True):
-        column = ident(name)
-        tests = [f"bool_and({_fits(Primitive(k), column)})" for k in kinds]
-        own = wanted.get(name)
-        # Where the dataset has a type, half of the values decide: the others are bad rows.
-        good = _fits(own, column) if own is not None and is_castable(own) else "false"
-        share = f"count(*) FILTER ({column} IS NOT NULL AND {good}) * 2 >= count({column})"
-        exprs.append(f"[{', '.join([f'count({column}) > 0', share, *tests])}]")
-    row = _asked_of_sample(con, exprs, f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}")
-    fields = []
-    shapes = zip(file.names, file.candidates, row, strict=True)
-    for name, kinds, (has_values, as_wanted, *fits) in shapes:
-        fitting = [k for k, fit in zip(kinds, fits, strict=True) if fit]
-        kind: Type = Primitive(fitting[0]) if has_values and fitting else Primitive("string")
+    sample = f"SELECT * FROM {scan} LIMIT {SAMPLE_ROWS}"
+    columns = list(zip(file.names, file.candidates, strict=True))
+    asked = [_first_question(ident(n), kinds[:1], wanted.get(n)) for n, kinds in columns]
+    found: dict[str, Type] = {}
+    doubtful: dict[str, tuple[str, ...]] = {}
+    answers = _asked_of_sample(con, asked, sample)
+    for (name, kinds), (has_values, as_wanted, fits) in zip(columns, answers, strict=True):
         if name in wanted and (as_wanted or not has_values):
-            kind = wanted[name]
-        fields.append(Field(0, name, kind))
-    return tuple(fields)
+            found[name] = wanted[name]
+        elif fits and has_values:
+            found[name] = Primitive(kinds[0])
+        elif has_values and kinds[1:]:
+            doubtful[name] = kinds[1:]
+    # The wider types are asked in a second turn: most columns never come to it.
+    asked = [f"[{', '.join(_all_fit(k, ident(n)) for k in ks)}]" for n, ks in doubtful.items()]
+    answers = _asked_of_sample(con, asked, sample)
+    for (name, kinds), tests in zip(doubtful.items(), answers, strict=True):
+        fitting = [kind for kind, fits in zip(kinds, tests, strict=True) if fits]
+        if fitting:
+            found[name] = Primitive(fitting[0])
+    return tuple(Field(0, name, found.get(name, Primitive("string"))) for name in file.names)
+
+
+def _first_question(column: str, kinds: Sequence[str], own: Type | None) -> str:
+    """Has a column values at all, are half of them of the dataset's type, are all of this one?
+
+    Where the dataset has a type, half of the values decide: the others are bad rows.
+    """
+    share = "false"
+    if own is not None and is_castable(own):
+        good = f"{column} IS NOT NULL AND {_fits(own, column)}"
+        share = f"count(*) FILTER ({good}) * 2 >= count({column})"
+    fits = [_all_fit(kind, column) for kind in kinds] or ["false"]
+    return f"[count({column}) > 0, {share}, {fits[0]}]"
+
+
+def _all_fit(kind: str, column: str) -> str:
+    """An aggregate: whether every value of a column is of a type; true for none."""
+    return f"coalesce(bool_and({_fits(Primitive(kind), column)}), true)"
 
 
 def _asked_of_sample(
@@ -377,9 +405,10 @@ def widest(con: duckdb.DuckDBPyConnection, scans: Sequence[str], column: Field) 
     if not isinstance(column.type, Primitive) or column.type.text == "string":
         return None
     name = ident(column.name)
-    kinds = [column.type, *(Primitive(k) for k in _WIDER.get(column.type.text, ()))]
-    tests = ", ".join(f"coalesce(bool_and({_fits(k, name)}), true)" for k in kinds)
+    kinds = [column.type.text, *_WIDER.get(column.type.text, ())]
+    tests = ", ".join(_all_fit(kind, name) for kind in kinds)
     rows = " UNION ALL ".join(f"SELECT {name} FROM {scan}" for scan in scans)
     with told("Reading the source"):
         found = only_row(con, f"SELECT {tests} FROM ({rows})")
-    return next((kind for kind, fits in zip(kinds, found, strict=True) if fits), None)
+    fitting = [kind for kind, fits in zip(kinds, found, strict=True) if fits]
+    return Primitive(fitting[0]) if fitting else None

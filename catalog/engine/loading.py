@@ -88,14 +88,14 @@ class SourceSet:
         self._scratch = scratch
         self._numbers = count()
         self._arrow: dict[Path, list[str]] = {}
-        csvfiles.reset_counter(con)  # neither a counting select nor a guard binds without these
-        guards.expect_loose(con, True)
+        csvfiles.reset_counter(con)  # a counting select does not bind without it
         self._parts: list[_Part] = []
         known = dict(wanted)
         for file in files:  # what the first files hold guides how the text of the next is read
             part = self._open(file, options, known)
             known = {**{f.name: f.type for f in part.fields}, **known}
             self._parts.append(part)
+        guards.expect_loose(con, True)
 
     def _open(self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]) -> _Part:
         if file.format == "csv":
@@ -113,6 +113,7 @@ class SourceSet:
         self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]
     ) -> _Part:
         shape = csvfiles.inspect(file, options, self._scratch)
+        guards.expect_loose(self._con, shape.loose)
         try:
             fields = csvfiles.propose(self._con, shape, csvfiles.raw_scan(shape), wanted)
         except duckdb.Error:  # a broken row among the first: look at the sound ones only
