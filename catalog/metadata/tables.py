@@ -74,8 +74,8 @@ datasets = sa.Table(
         "namespace",
         "name",
         unique=True,
+        # On Postgres too, by the migration: to say so here would import its dialect at every start.
         sqlite_where=sa.text("dropped_at IS NULL"),
-        postgresql_where=sa.text("dropped_at IS NULL"),
     ),
 )
 

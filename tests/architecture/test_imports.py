@@ -111,3 +111,11 @@ def test_opening_a_lake_and_listing_it_imports_nothing_heavy(lake: Path) -> None
         [sys.executable, "-c", code], cwd=lake, capture_output=True, text=True, check=True
     )
     assert set(ran.stdout.split()).isdisjoint(_HEAVY)
+
+
+def test_a_write_to_sqlite_does_not_import_the_dialect_of_postgres() -> None:
+    words = "import catalog.metadata.records, sys; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    modules = ran.stdout.split()
+    assert "sqlalchemy.dialects.sqlite" in modules
+    assert "sqlalchemy.dialects.postgresql" not in modules
