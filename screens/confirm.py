@@ -109,7 +109,7 @@ class TagScreen(Steady, ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """A line to type into, and what comes of it."""
         with Vertical(classes="window asking"):
-            yield LineEdit(name="tag", label="name", hint="gold")
+            yield LineEdit(name="tag", label="name", hint="gold", changed=self._tell)
             yield Facts()
 
     def on_mount(self) -> None:
@@ -136,10 +136,6 @@ class TagScreen(Steady, ModalScreen[str | None]):
         if refusal:
             below = wrapped(f"▲ {refusal}", facts.size.width, "warn")
         facts.lines = ([], [("same as: ", "dim"), (line, "line")], *below)
-
-    def on_line_edit_changed(self, event: LineEdit.Changed) -> None:
-        """Judge the name at every key."""
-        self._tell(event.value)
 
     def on_line_edit_submitted(self, event: LineEdit.Submitted) -> None:
         """Close with the name when it can be one."""

@@ -67,7 +67,7 @@ class DatasetsScreen(LakeScreen):
         """The list, the details, and the line to type a filter into."""
         yield Horizontal(Grid(name="list"), SummaryPane(self.shared), id="body")
         hint = "words  ns:nyc  owner:ana  label:pii  ~fuzzy  !not"
-        yield LineEdit(name="filter", label="/", hint=hint)
+        yield LineEdit(name="filter", label="/", hint=hint, changed=self._filter_by)
 
     def on_mount(self) -> None:
         """Paint, and only then ask for the list."""
@@ -165,8 +165,8 @@ class DatasetsScreen(LakeScreen):
             at = next((i for i, line in enumerate(lines) if self._key(line) == kept), 0)
             self._grid.show(self._columns(), Listed(lines, self._cells), at)
         self._title()
-        self._show_details()
         self.update_bars()
+        self._show_details()  # last: its question wakes the screen, which then draws what it knows
 
     @staticmethod
     def _key(line: Line | None) -> str | None:
@@ -229,8 +229,8 @@ class DatasetsScreen(LakeScreen):
 
     def on_grid_moved(self) -> None:
         """Show the details of another dataset."""
-        self._show_details()
         self.update_bars()
+        self._show_details()
 
     def on_grid_chosen(self) -> None:
         """A second click opens."""
@@ -302,9 +302,8 @@ class DatasetsScreen(LakeScreen):
         edit.display = True
         self.set_focus(edit)
 
-    def on_line_edit_changed(self, event: LineEdit.Changed) -> None:
-        """Filter anew at every key."""
-        self._filter = Filter(event.value)
+    def _filter_by(self, text: str) -> None:
+        self._filter = Filter(text)
         self._list()
 
     def on_line_edit_submitted(self) -> None:

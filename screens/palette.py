@@ -70,7 +70,8 @@ class PaletteScreen(Steady, ModalScreen[Choice | None]):
     def compose(self) -> ComposeResult:
         """A line to type into above what it finds."""
         with Vertical(id="palette", classes="window"):
-            yield LineEdit(name="typed", label="›", hint="an action or a dataset")
+            hint = "an action or a dataset"
+            yield LineEdit(name="typed", label="›", hint=hint, changed=self._find)
             yield Grid(name="found", classes="")
 
     def on_mount(self) -> None:
@@ -98,10 +99,6 @@ class PaletteScreen(Steady, ModalScreen[Choice | None]):
             return
         columns = [Column("", 90, least=20, rank=9), Column("", 10, right=True, rank=8)]
         grid.show(columns, Listed(found, _cells))
-
-    def on_line_edit_changed(self, event: LineEdit.Changed) -> None:
-        """Find anew at every key."""
-        self._find(event.value)
 
     def on_line_edit_stepped(self, event: LineEdit.Stepped) -> None:
         """Move over what was found."""

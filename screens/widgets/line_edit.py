@@ -19,6 +19,8 @@ class LineEdit(Widget, can_focus=True):
     Args:
         label: what stands before the text.
         hint: what stands in place of an empty text.
+        changed: called with every new text. No message: that would be read only after the line was
+            drawn, and the line and what it filters shall come in one frame.
     """
 
     DEFAULT_CSS = "LineEdit { height: 1; }"
@@ -27,31 +29,31 @@ class LineEdit(Widget, can_focus=True):
     value: reactive[str] = reactive("")
     place: reactive[int] = reactive(0)
 
-    class Changed(Message):
-        """The text is another one."""
+    class Submitted(Message):
+        """Enter was pressed."""
 
         def __init__(self, edit: LineEdit) -> None:
             super().__init__()
             self.edit = edit
             self.value = edit.value
 
-    class Submitted(Changed):
-        """Enter was pressed."""
-
-    class Left(Changed):
+    class Left(Submitted):
         """Escape was pressed."""
 
-    class Stepped(Changed):
+    class Stepped(Submitted):
         """An arrow up or down was pressed: the list beside is meant."""
 
         def __init__(self, edit: LineEdit, step: str) -> None:
             super().__init__(edit)
             self.step = step
 
-    def __init__(self, *, name: str, label: str, hint: str = "") -> None:
+    def __init__(
+        self, *, name: str, label: str, hint: str = "", changed: Callable[[str], None]
+    ) -> None:
         super().__init__(id=name)
         self._label = label
         self._hint = hint
+        self._changed = changed
 
     def render(self) -> Content:
         """The label, the text and the cursor."""
@@ -69,11 +71,10 @@ class LineEdit(Widget, can_focus=True):
 
     def _become(self, text: str, place: int) -> None:
         changed = text != self.value
-        # Told before it is drawn, so that the line and what it filters come in one frame.
         self.set_reactive(LineEdit.value, text)
         self.set_reactive(LineEdit.place, max(0, min(place, len(text))))
         if changed:
-            self.post_message(self.Changed(self))
+            self._changed(text)
         self.refresh()
 
     def _type(self, text: str) -> None:

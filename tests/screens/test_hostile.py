@@ -50,7 +50,7 @@ class Hosts(App[None]):
         yield TopLine("datasets")
         yield TabLine(("Schema", "Stats"))
         yield Facts()
-        yield LineEdit(name="edit", label="/")
+        yield LineEdit(name="edit", label="/", changed=lambda text: None)
         yield StatusLine()
 
     def on_mount(self):
