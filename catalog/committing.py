@@ -81,6 +81,8 @@ def commit_load(
                 load.handles.warehouse.delete([file.path for _, file in published])
         raise
     files = [file for _, file in published]
+    if load.mode == "merge" and effect.rows_deleted:
+        notes = (*notes, f"rows replaced because their key came again: {effect.rows_deleted:,}")
     return _report(load, outcome.dataset, files, effect.rows_added, notes, outcome.version)
 
 

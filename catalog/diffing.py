@@ -50,15 +50,14 @@ def diff(
             raise InvalidInput(f"The key column {column!r} is not in both versions.")
     old_files = handles.reader.files(dataset, old.snapshot_id if old else None)
     new_files = handles.reader.files(dataset, new.snapshot_id if new else None)
-    # Rows of the earlier version are read in the later one's columns: fields are the same by id.
     held = {f.path for f in old_files}, {f.path for f in new_files}
     gone = [f for f in old_files if f.path not in held[1]]
     come = [f for f in new_files if f.path not in held[0]]
-    common = [f for f in new_schema.fields if f.id in {o.id for o in old_schema.fields}]
-    shape = schema.Schema(tuple(common))
+    # Both sides in the columns of AFTER: fields are the same by id, and one that BEFORE lacks is
+    # NULL there.
     with reading.opened(handles, [*gone, *come]) as (con, prefix):
-        left, right = (select_version(shape, files, prefix) for files in (gone, come))
-        rows = _compare(con, left, right, [f.name for f in common], key, samples)
+        left, right = (select_version(new_schema, files, prefix) for files in (gone, come))
+        rows = _compare(con, left, right, new_schema.names, key, samples)
     return DatasetDiff(
         before=old.version if old else 0,
         after=new.version if new else 0,

@@ -27,6 +27,17 @@ def summary_object(summary: Any) -> dict[str, Any]:
     }
 
 
+_TITLES = {
+    "updated_at": "updated",
+    "committed_at": "committed",
+    "recorded_at": "recorded",
+    "dropped_at": "dropped",
+    "rows_added": "added",
+    "rows_deleted": "deleted",
+    "schema_id": "schema",
+}
+
+
 def _human(column: str, value: Any) -> str:
     from screens import text
 
@@ -68,7 +79,12 @@ def ls(ctx: click.Context, namespace: str | None, dropped: bool, output_form: st
         output.note("No datasets yet. Load one: lakectl ingest FILE --into namespace.name")
     if output_form == "wide":
         columns = list(found[0]) if found else columns
-    output.print_rows(columns, ([f[c] for c in columns] for f in found), output_form, _human)
+    _print_table(columns, found, output_form)
+
+
+def _print_table(columns: list[str], found: list[dict[str, Any]], form: str | None) -> None:
+    rows = ([f[c] for c in columns] for f in found)
+    output.print_rows(columns, rows, form, _human, _TITLES)
 
 
 def _print_objects(found: list[dict[str, Any]], form: str) -> None:
@@ -178,9 +194,8 @@ def _print_history(lake: Any, name: str, output_form: str | None) -> None:
     if output_form in {"json", "jsonl"}:
         _print_objects([{k: v for k, v in f.items() if k != "text"} for f in found], output_form)
         return
-    columns = ["schema_id", "version", "recorded_at", "columns", "text"]
-    heads = ["schema", "version", "recorded_at", "columns", "changes"]
-    output.print_rows(heads, ([f[c] for c in columns] for f in found), output_form, _human)
+    found = [{**f, "changes": f["text"]} for f in found]
+    _print_table(["schema_id", "version", "recorded_at", "columns", "changes"], found, output_form)
 
 
 @click.command()
@@ -211,11 +226,11 @@ def versions(ctx: click.Context, name: str, output_form: str | None) -> None:
     if output_form in {"json", "jsonl"}:
         _print_objects(found, output_form)
         return
-    columns = ["version", "committed_at", "operation", "rows_added", "rows_deleted", "rows"]
-    columns += ["files", "schema_id", "state", "tags", "message"]
+    columns = ["version", "committed_at", "operation", "rows", "rows_added", "rows_deleted"]
+    columns += ["tags", "message", "state", "files", "schema_id"]
     if output_form == "wide" and found:
         columns = list(found[0])
-    output.print_rows(columns, ([f[c] for c in columns] for f in found), output_form, _human)
+    _print_table(columns, found, output_form)
 
 
 @click.command()
@@ -231,4 +246,4 @@ def search(ctx: click.Context, words: tuple[str, ...], output_form: str | None) 
         _print_objects(found, output_form)
         return
     columns = ["name", "rows", "updated_at", "owner", "found_in", "description"]
-    output.print_rows(columns, ([f[c] for c in columns] for f in found), output_form, _human)
+    _print_table(columns, found, output_form)

@@ -15,13 +15,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from screens.text import cell, cut_middle, plural, safe, size, width
+from lakectl.cli import table
+from screens.text import cell, plural, safe, size
 
 if TYPE_CHECKING:
     from catalog.model import IngestReport
 
 _CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_MAX_CELL = 60
 
 
 def note(sentence: str) -> None:
@@ -118,8 +118,8 @@ def narrate_load(report: IngestReport) -> None:
 
 def uncut(form: str | None) -> str | None:
     """The form that shows every value in full, where people look; scripts get what they asked."""
-    table = form == "table" or (form is None and sys.stdout.isatty())
-    return "wide" if table else form
+    for_people = form == "table" or (form is None and sys.stdout.isatty())
+    return "wide" if for_people else form
 
 
 def print_rows(
@@ -127,6 +127,7 @@ def print_rows(
     rows: Iterable[Sequence[Any]],
     form: str | None,
     human: Callable[[str, Any], str] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> None:
     """Rows on stdout.
 
@@ -135,6 +136,7 @@ def print_rows(
         rows: the values.
         form: one of `options.FORMATS`; None for a table on a terminal and TSV in a pipe.
         human: how a table shows a value of a column; other formats show the value itself.
+        titles: what a table calls a column where that is shorter than its name.
     """
     form = form or ("table" if sys.stdout.isatty() else "tsv")
     if form in {"json", "jsonl"}:
@@ -150,7 +152,14 @@ def print_rows(
             for row in listed
         ]
         numeric = [_is_numeric(listed, i) for i in range(len(columns))]
-        _print_table([safe(c) for c in columns], cells, numeric, form)
+        heads = [safe((titles or {}).get(c, c)) for c in columns]
+        if form == "md":
+            sys.stdout.write(table.markdown(heads, cells, numeric))
+            return
+        wide = form == "wide"
+        drawn = table.draw(heads, cells, numeric, None if wide else _room(), cut=not wide)
+        sys.stdout.writelines(f"{line}\n" for line in drawn.lines)
+        _tell_left_out(drawn.left_out)
 
 
 def _print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
@@ -211,44 +220,14 @@ def _is_numeric(rows: list[tuple[Any, ...]], index: int) -> bool:
     )
 
 
-def _print_table(
-    columns: list[str], cells: list[list[str]], numeric: list[bool], form: str
-) -> None:
-    if form == "md":
-        lines = [columns, ["---:" if n else "---" for n in numeric], *cells]
-        for line in lines:
-            escaped = (c.replace("|", "\\|") for c in line)
-            sys.stdout.write("| " + " | ".join(escaped) + " |\n")
-        return
-    if form != "wide":
-        cells = [[cut_middle(c, _MAX_CELL) for c in row] for row in cells]
-    widths = [
-        max([width(name), *(width(row[i]) for row in cells)]) for i, name in enumerate(columns)
-    ]
-    if form != "wide":
-        widths = _fit(widths, numeric)
-    heads = [name.upper() for name in columns]
-    for row in [heads, *cells]:
-        padded = (_pad(c, w, n) for c, w, n in zip(row, widths, numeric, strict=True))
-        sys.stdout.write("  ".join(padded).rstrip() + "\n")
-
-
-def _fit(widths: list[int], numeric: list[bool]) -> list[int]:
-    """Narrow the widest text columns until the line fits the terminal; numbers are never cut."""
+def _room() -> int | None:
+    """The columns of the terminal; None where nobody looks."""
     if not sys.stdout.isatty():
-        return widths
-    room = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
-    widths = list(widths)
-    while sum(widths) + 2 * (len(widths) - 1) > room:
-        texts = [i for i, n in enumerate(numeric) if not n and widths[i] > 8]
-        if not texts:
-            break
-        widest = max(texts, key=lambda i: widths[i])
-        widths[widest] -= 1
-    return widths
+        return None
+    return int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
 
 
-def _pad(cell: str, size: int, right: bool) -> str:
-    cell = cut_middle(cell, size)
-    space = " " * max(0, size - width(cell))
-    return space + cell if right else cell + space
+def _tell_left_out(heads: Sequence[str]) -> None:
+    if heads:
+        some = ", ".join(heads[:6]) + (", …" if len(heads) > 6 else "")
+        note(f"No room for {plural(len(heads), 'column')}: {some} (-o wide shows all)")

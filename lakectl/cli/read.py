@@ -95,7 +95,8 @@ def _narrate_diff(name: str, found: Any, output_form: str | None) -> None:
     output.note(f"{name} v{found.before} -> v{found.after}")
     for change in found.schema or ("schema unchanged",):
         output.note(f"  {change}")
-    output.note(f"  files {text.signed(found.files_added)} {text.signed(-found.files_removed)}")
+    come, gone = text.signed(found.files_added), text.signed(-found.files_removed)
+    output.note(f"  files {come} added, {gone} removed")
     changed = f", {text.count(rows.changed)} changed" if rows.key else ""
     counts = f"{text.signed(rows.added)} added, {text.signed(-rows.removed)} removed{changed}"
     output.note(f"  rows  {counts}{by}")

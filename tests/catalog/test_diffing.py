@@ -60,6 +60,18 @@ def test_an_added_column_is_told_by_schema_and_does_not_change_rows(lake: Lake, 
     assert (found.rows.added, found.rows.removed, found.rows.changed) == (1, 0, 0)
 
 
+def test_rows_are_shown_with_the_columns_that_only_the_later_version_has(
+    lake: Lake, put: Put
+) -> None:
+    put("n.t", "id,v\n1,a\n2,b\n")
+    put("n.t", "id,v,w\n1,a,x\n2,b,\n", mode="overwrite", schema=SchemaPolicy.EVOLVE)
+    found = lake.diff("n.t", 1, 2, ("id",))
+    assert (found.rows.added, found.rows.removed, found.rows.changed) == (0, 0, 1)
+    assert found.rows.samples is not None
+    assert found.rows.samples.columns == ("change", "id", "v", "w")
+    assert found.rows.samples.rows == (("changed", 1, "a", "NULL -> x"),)
+
+
 def test_a_nested_row_can_be_compared(lake: Lake) -> None:
     handle = lake.dataset("n.t")
     handle.append(pa.table({"id": [1], "s": [{"a": [1.5, None]}]}))
