@@ -13,7 +13,11 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:  # answered before the parser is imported: a tenth of the time
         from lakectl import __version__
 
-        sys.stdout.write(f"lakectl {__version__}\n")
+        try:
+            sys.stdout.write(f"lakectl {__version__}\n")
+            sys.stdout.flush()
+        except OSError as error:  # its reader has gone, or its disk is full
+            os._exit(0 if isinstance(error, BrokenPipeError) else 1)
         return
     from lakectl import _names
 

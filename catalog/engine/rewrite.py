@@ -21,7 +21,11 @@ from catalog.names import ident
 
 _NOWHERE = 2**64 - 1  # what DuckDB writes where it has lost the position: SUMMARIZE x, DESCRIBE x
 # What an AT expression may be made of: it is worked out before the query, outside the box.
-_PURE = frozenset("+ - * / || now today current_date get_current_timestamp date_trunc".split())
+_PURE = frozenset(
+    # `trunc` is what DuckDB makes of INTERVAL 1 HOUR
+    "+ - * / || now today current_date get_current_timestamp date_trunc trunc".split()
+)
+_MOMENTS = "Write a moment as '2026-01-31 12:00' or now() - INTERVAL 1 DAY."
 _LEAVES = frozenset({"CONSTANT", "CAST", "TYPE", "PARAMETER", "FUNCTION"})
 _READ_ONLY_HINT = "Change data with the commands: lakectl ingest, rollback, export (see --help)."
 
@@ -88,8 +92,10 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
     if kind == "MULTI":  # PIVOT without a list of values has no tree
         return Statement(sql, tuple(_by_tokens(sql)))
     if kind not in {"SELECT", "EXPLAIN"}:
+        # DuckDB counts both under one kind.
+        verb = "INSTALL" if kind == "LOAD" and re.match(r"\W*INSTALL", sql, re.IGNORECASE) else kind
         raise NotAllowed(
-            f"Ad-hoc SQL only reads; {kind} changes something or reaches outside the lake.",
+            f"Ad-hoc SQL only reads; {verb} changes something or reaches outside the lake.",
             _READ_ONLY_HINT,
         )
     offset = _explained(con, sql) if kind == "EXPLAIN" else 0
@@ -122,10 +128,16 @@ def evaluate(con: duckdb.DuckDBPyConnection, at: At) -> str:
         name = node.get("function_name", "")
         pure = not name or name in _PURE or name.startswith("to_")
         if ("class" in node and node["class"] not in _LEAVES) or not pure:
-            raise InvalidInput(f"AT ({at.unit} => …) takes a value, not {at.text!r}.")
+            hint = _MOMENTS if at.unit == "TIMESTAMP" else None
+            raise InvalidInput(f"AT ({at.unit} => …) takes a value, not {at.text!r}.", hint)
     kind = "TIMESTAMPTZ" if at.unit == "TIMESTAMP" else "VARCHAR"
-    with told(f"AT ({at.unit} => {at.text})"):
+    try:
         (value,) = only_row(con, f"SELECT CAST(CAST(({at.text}\n) AS {kind}) AS VARCHAR)")
+    except duckdb.Error as error:
+        hint = _MOMENTS if at.unit == "TIMESTAMP" else None
+        raise InvalidInput(
+            f"AT ({at.unit} => {at.text}) has no value of that kind.", hint
+        ) from error
     if value is None:
         raise InvalidInput(f"AT ({at.unit} => …) is NULL.")
     return str(value)

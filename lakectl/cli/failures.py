@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import sys
@@ -14,6 +15,8 @@ from lakectl.cli.output import json_text
 from screens.text import safe
 
 CRASH, INTERRUPTED = 70, 130
+# Of a lake's own files such an error is told where it happens; what comes up here is the output.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def tell(error: BaseException, arguments: list[str]) -> int:
@@ -64,6 +67,9 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     if isinstance(error, MemoryError):
         hint = "Give it less to do at once, or more memory: LAKECTL_MEMORY=4GB."
         return "failed", "There was not enough memory.", hint, 1
+    if isinstance(error, OSError) and error.errno in _FULL:
+        hint = "Free some space there, or write to another place."
+        return "failed", f"The output could not be written: {error.strerror}.", hint, 1
     name = type(error).__name__
     first = (str(error).strip() or name).splitlines()[0]
     hint = "This is a mistake in lakectl. Run it again with --debug and report what it shows."

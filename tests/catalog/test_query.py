@@ -63,6 +63,8 @@ def trips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         ("SELECT max(t.id) FROM nyc.trips AS t AT (VERSION => 1)", [(2,)]),
         ("SELECT max(id) FROM nyc.trips AT (TIMESTAMP => now())", [(3,)]),
         ("SELECT max(id) FROM nyc.trips AT (TIMESTAMP => '2999-01-01'::DATE + 1)", [(3,)]),
+        ("SELECT max(id) FROM nyc.trips AT (TIMESTAMP => now() + INTERVAL 1 HOUR)", [(3,)]),
+        ("SELECT max(id) FROM nyc.trips AT (TIMESTAMP => now() + INTERVAL '2' DAY)", [(3,)]),
         ("SELECT count(fare) FROM nyc.trips", [(1,)]),
         (
             "SELECT id FROM nyc.trips n ANTI JOIN nyc.trips o AT (VERSION => 1) USING (id)",
@@ -140,6 +142,8 @@ def test_statements_that_tell_of_data_are_answered(trips: Lake, statement: str) 
         ("SELECT * FROM none AT (VERSION => 1)", NotFound),
         ("SELECT * FROM nyc.trips AT (VERSION => (SELECT 1))", InvalidInput),
         ("SELECT * FROM nyc.trips AT (VERSION => NULL)", InvalidInput),
+        ("SELECT * FROM nyc.trips AT (TIMESTAMP => 'yesterday')", InvalidInput),
+        ("SELECT * FROM nyc.trips AT (TIMESTAMP => 1/0)", InvalidInput),
         ("WITH x AS (SELECT 1) SELECT * FROM x AT (VERSION => 1)", InvalidInput),
         ("SELECT none FROM nyc.trips", InvalidInput),
         ("SELEC 1", InvalidInput),

@@ -129,7 +129,10 @@ def test_a_traceback_is_shown_only_when_asked_for(trips: Shell) -> None:
     assert "Traceback" in trips.run("show", "nyc.none", env={"LAKECTL_DEBUG": "1"}).err
 
 
-@pytest.mark.parametrize("words", [["ls"], ["sql", "SELECT 1"], ["show", "nyc.trips"], ["--help"]])
+_LITTLE = [["ls"], ["sql", "SELECT 1"], ["show", "nyc.trips"], ["--help"], ["--version"]]
+
+
+@pytest.mark.parametrize("words", _LITTLE)
 def test_a_reader_that_was_never_there_is_no_error_either(trips: Shell, words: list[str]) -> None:
     import os
     import subprocess
@@ -150,6 +153,29 @@ def test_a_reader_that_was_never_there_is_no_error_either(trips: Shell, words: l
     )
     os.close(writes)
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("words", _LITTLE[:-1])
+def test_output_that_does_not_fit_on_the_disk_is_an_error_of_its_own(
+    trips: Shell, words: list[str]
+) -> None:
+    import subprocess
+
+    from lake_shell import command, environment
+
+    with open("/dev/full", "wb") as full:
+        ran = subprocess.run(
+            [*command(), *words],
+            cwd=trips.cwd,
+            env=environment(trips.cwd),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("lakectl: The output could not be written: No space left")
+    assert "mistake in lakectl" not in ran.stderr
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
