@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CRASHED = 70
 _POLL_SECONDS = 1.5
+_AGE_SECONDS = 5.0  # between two looks at the clock: ages must not stand still
 _WARM_UP_AFTER = 0.4  # the list of datasets comes first
 
 
@@ -36,7 +37,8 @@ class LakeApp(App[int]):
     Args:
         backend: the lake.
         shared: the clock and the like; made from the backend when it is not given.
-        poll: seconds between two looks at whether the lake has changed; 0 for never.
+        poll: seconds between two looks at whether the lake has changed; 0 for never, and then
+            ages stand still too.
     """
 
     TITLE = "lakectl"
@@ -69,6 +71,7 @@ class LakeApp(App[int]):
         self.set_timer(_WARM_UP_AFTER, self._start_warm_up)
         if self._poll:
             self.set_interval(self._poll, self._look)
+            self.set_interval(_AGE_SECONDS, self._age)
 
     def _start_warm_up(self) -> None:
         threading.Thread(target=self._warm_up, daemon=True, name="lakectl-warm-up").start()
@@ -82,6 +85,10 @@ class LakeApp(App[int]):
             self.backend.warm_up()
         except LakeError:
             return  # whoever needs it next will be told
+
+    def _age(self) -> None:
+        if isinstance(self.screen, LakeScreen):
+            self.screen.time_passed()
 
     def _look(self) -> None:
         self.run_worker(self._compare(), group="token", exclusive=True)

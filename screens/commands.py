@@ -20,6 +20,7 @@ class Context(NamedTuple):
     current: int | None = None  # the current version of the dataset
     marked: int | None = None
     sql: str = ""
+    running: bool = False  # a query is under way
     cell: str | None = None
     filter: str = ""
 
@@ -100,6 +101,10 @@ def _preview_tab(context: Context) -> str | None:
     return None if context.tab in {"preview", "stats"} else "Works on the tabs Preview and Stats."
 
 
+def _schema_tab(context: Context) -> str | None:
+    return None if context.tab == "schema" else "Works on the tab Schema."
+
+
 def _older(context: Context) -> str | None:
     if context.version == context.current:
         return f"v{context.current} is the current version already: move to an older one."
@@ -113,11 +118,19 @@ def _cell(context: Context) -> str | None:
 def _above(context: Context) -> str | None:
     if context.place == "datasets" and not context.filter:
         return "This is the top. q leaves."
-    return None
+    return _idle(context)
 
 
 def _sql(context: Context) -> str | None:
     return None if context.sql.strip() else "Write a query first."
+
+
+def _running(context: Context) -> str | None:
+    return None if context.running else "No query is running."
+
+
+def _idle(context: Context) -> str | None:
+    return "A query is running: esc cancels it." if context.running else None
 
 
 SCREENS = ("datasets", "dataset", "query")
@@ -127,11 +140,11 @@ _EITHER = ("datasets", "dataset")
 COMMANDS: tuple[Command, ...] = (
     Command("open", "open", "Open the dataset, or fold a namespace.", "enter", _DATASETS,
             (), "lakectl show {dataset}", 1),
-    Command("filter", "filter", "Filter the list as you type: words, ns:, owner:, label:, ~fuzzy, "
-            "!not.", "slash", _DATASETS, (), None, 2),
-    Command("sort", "sort", "Sort by the next column.", "S", _DATASETS, (), None, 7),
+    Command("filter", "filter", "Filter: words, ns:, owner:, label:, ~fuzzy, !not.", "slash",
+            _DATASETS, (), None, 2),
+    Command("sort", "sort", "Sort by the next column.", "S", _DATASETS, (), None, 8),
     Command("tree", "tree", "Group by namespace, or show one flat list.", "v", _DATASETS,
-            (), None, 8),
+            (), None, 9),
     Command("fold", "fold", "Fold or unfold the namespace.", "space", _DATASETS),
     Command("previous_tab", "tab", "Go to the tab at the left.", "left_square_bracket", _DATASET,
             (), None, 2),
@@ -139,39 +152,41 @@ COMMANDS: tuple[Command, ...] = (
             (), None, 2),
     Command("look", "rows", "Show the rows of the version under the cursor.", "enter", _DATASET,
             (_versions_tab, _version), "lakectl preview {dataset}{at}", 1),
-    Command("mark", "mark A", "Mark a version; move to another one to see what differs.", "space",
+    Command("read", "read", "Read the whole comment of the column.", "enter", _DATASET,
+            (_schema_tab,), "lakectl schema {dataset}", 1),
+    Command("mark", "mark A", "Mark a version; on another one see what differs.", "space",
             _DATASET, (_versions_tab, _version), "lakectl diff {dataset} {before} {after}", 1),
     Command("older", "older", "Show the version before.", "comma", _DATASET,
             (_preview_tab,), "lakectl preview {dataset}{at}", 2),
     Command("newer", "newer", "Show the version after.", "full_stop", _DATASET,
             (_preview_tab,), "lakectl preview {dataset}{at}", 2),
     Command("rollback", "roll back", "Make the version under the cursor the current one.", "R",
-            _DATASET, (_version, _older), "lakectl rollback {dataset} --to {version}", 3),
-    Command("tag", "tag", "Give the version under the cursor a name that keeps it.", "t", _DATASET,
-            (_version,), "lakectl tag {dataset} TAG --at {version}", 5),
+            _DATASET, (_version, _older), "lakectl rollback {dataset} --to {version}", 7),
+    Command("tag", "tag", "Give the version a name that keeps it.", "t", _DATASET,
+            (_version,), "lakectl tag {dataset} TAG --at {version}", 8),
     Command("query", "SQL on it", "Query this dataset at this version.", "s", _EITHER,
-            (_dataset,), None, 3),
-    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql,),
+            (_dataset,), None, 6),
+    Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql, _idle),
             "lakectl sql {sql}", 1, True),
-    Command("cancel", "cancel", "Cancel the running query; else go back to the datasets.", "escape",
-            _QUERY, (), None, 2),
+    Command("cancel", "cancel", "Cancel the running query.", "escape", _QUERY,
+            (_running,), None, 2),
     Command("older_query", "history", "Bring back the query before.", "f7,alt+up", _QUERY,
-            (), None, 3, True),
+            (), None, 6, True),
     Command("newer_query", "history", "Bring back the query after.", "f8,alt+down", _QUERY,
-            (), None, 3, True),
+            (), None, 6, True),
     Command("up_screen", "back", "Go back up; clear the filter or the mark first.", "escape",
-            _EITHER, (_above,), None, 6),
+            SCREENS, (_above,), None, 3),
     Command("undo", "undo", "Take the last change of the lake back.", "z", _EITHER,
-            (), "lakectl undo", 9),
+            (), "lakectl undo", 10),
     Command("refresh", "refresh", "Read everything anew.", "r", _EITHER),
     Command("copy", "copy", "Copy the cell or the name under the cursor.", "y", SCREENS, (_cell,)),
     Command("copy_line", "copy CLI", "Copy the shell line that does the same.", "Y", SCREENS,
-            (), None, 10),
+            (), None, 11),
     Command("absolute", "times", "Show times as ages or as dates.", "T", SCREENS),
     Command("datasets", "datasets", "Go to the list of datasets.", "1", SCREENS),
     Command("sql", "SQL", "Go to the SQL screen.", "2", SCREENS),
     Command("palette", "palette", "Find any action or dataset by name.", "ctrl+p", SCREENS,
-            (), None, 11),
+            (), None, 12),
     Command("help", "help", "Show all keys of this screen.", "question_mark,f1", SCREENS,
             (), None, 4),
     Command("quit", "quit", "Leave the dashboard.", "q", SCREENS, (), None, 5),
@@ -179,8 +194,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("down", "down", "Move down.", "down,j", ("grid",)),
     Command("left", "left", "Move or scroll to the left.", "left,h", ("grid",)),
     Command("right", "right", "Move or scroll to the right.", "right,l", ("grid",)),
-    Command("page_up", "page up", "Move up by a page.", "pageup,ctrl+u,ctrl+b", ("grid",)),
-    Command("page_down", "page down", "Move down by a page.", "pagedown,ctrl+d,ctrl+f", ("grid",)),
+    Command("page_up", "page up", "Move up by a page.", "pageup,ctrl+u", ("grid",)),
+    Command("page_down", "page down", "Move down by a page.", "pagedown,ctrl+d", ("grid",)),
     Command("top", "top", "Move to the first row.", "g,home", ("grid",)),
     Command("bottom", "bottom", "Move to the last row.", "G,end", ("grid",)),
     Command("next_pane", "pane", "Go to the next pane.", "tab", ("grid",)),
@@ -191,6 +206,15 @@ COMMANDS: tuple[Command, ...] = (
 def of_place(*places: str) -> Iterator[Command]:
     """The commands that work at one of the places, in the order of the registry."""
     return (c for c in COMMANDS if not set(places).isdisjoint(c.places))
+
+
+def on_key_of(command: str, place: str, context: Context) -> Command:
+    """Of the commands that share a key at a place, the one that is of use now; else this one."""
+    meant = named(command)
+    keys = set(meant.keys.split(","))
+    sharing = [c for c in of_place(place) if not keys.isdisjoint(c.keys.split(","))]
+    useful = [c for c in (meant, *sharing) if not c.why_disabled(context)]
+    return useful[0] if useful else meant
 
 
 def named(command: str) -> Command:

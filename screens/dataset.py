@@ -16,7 +16,7 @@ from screens.keys import bindings
 from screens.lake_screen import LakeScreen
 from screens.shared import Shared
 from screens.text import count, plural, short_count, signed, size
-from screens.widgets.bars import TabLine
+from screens.widgets.bars import StatusLine, TabLine
 from screens.widgets.grid import Grid
 from screens.widgets.notice import Notice
 from screens.widgets.results import notice_of, rounded, show_all, show_paged
@@ -48,6 +48,7 @@ class DatasetScreen(LakeScreen):
         self._tab = "schema"
         self._version: int | None = None
         self._marked: int | None = None
+        self._looks = False  # at rows that were opened from the versions
         self._read: dict[str, int | None] = {}  # the version that each grid holds
 
     def middle(self) -> Iterable[Widget]:
@@ -115,6 +116,11 @@ class DatasetScreen(LakeScreen):
         for grid in self.query(Grid):
             grid.tell(notice_of(error, "The dataset cannot be read."))
 
+    def time_passed(self) -> None:
+        """Draw the ages anew, in the lists and above them."""
+        super().time_passed()
+        self.query_one(TabLine).show(self._tab.title(), self._facts())
+
     def times_changed(self) -> None:
         """Draw the ages anew."""
         if self._dataset is not None:
@@ -137,7 +143,8 @@ class DatasetScreen(LakeScreen):
         return f"{sized} · v{found.version} · {self.shared.when(found.updated_at)} · {owner}"
 
     def _choose(self, tab: str) -> None:
-        self._tab = tab
+        self._tab, self._looks = tab, False
+        self.query_one(StatusLine).hush()
         for name in _FIRST:
             self.query_one(f"#{name}-pane").set_class(name == tab, "-chosen")
         self.set_focus(self.query_one(_FIRST[tab]))
@@ -250,8 +257,15 @@ class DatasetScreen(LakeScreen):
         self._choose(tabs[(tabs.index(self._tab) + step) % len(tabs)])
 
     def do_look(self) -> None:
-        """Go to the rows of the version under the cursor."""
+        """Go to the rows of the version under the cursor, from where escape comes back."""
         self._choose("preview")
+        self._looks = True
+
+    def do_read(self) -> None:
+        """Tell the whole comment of the column under the cursor."""
+        column, comment = self.query_one(SchemaPane).comment
+        nothing = "has no comment: lakectl annotate --column gives it one."
+        self.say("tell", f"{column}: {comment}" if comment else f"{column} {nothing}")
 
     def do_mark(self) -> None:
         """Mark the version under the cursor as A, or take the mark off."""
@@ -328,8 +342,10 @@ class DatasetScreen(LakeScreen):
         self.post_message(messages.AskTag(self.dataset_name, version, go))
 
     def do_up_screen(self) -> None:
-        """Take the mark off first, else go back to the list."""
-        if self._marked is not None and self._tab == "versions":
+        """Go back to the versions, take the mark off, or go back to the list."""
+        if self._looks:
+            self._choose("versions")
+        elif self._marked is not None and self._tab == "versions":
             self._marked = None
             self.query_one(VersionsPane).mark(None)
             self._show_version()

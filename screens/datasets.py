@@ -150,6 +150,11 @@ class DatasetsScreen(LakeScreen):
             self._grid.tell(Notice("The lake cannot be read.", lines, "bad"))
         self.update_bars()
 
+    def time_passed(self) -> None:
+        """Draw the ages anew, in the list and beside it."""
+        super().time_passed()
+        self.query_one(SummaryPane).time_passed()
+
     def times_changed(self) -> None:
         """Draw the ages anew."""
         self._list()

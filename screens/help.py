@@ -45,7 +45,7 @@ class HelpScreen(Steady, ModalScreen[None]):
         grid.border_title = Content("Keys of this screen   esc closes")
         columns = [
             Column("KEY", max(width(all_keys(c)) for c in listed), rank=9),
-            Column("WHAT IT DOES", max(width(c.sentence) for c in listed), least=30, rank=8),
+            Column("WHAT IT DOES", max(width(c.sentence) for c in listed), rank=8),
             Column("SAME AS", 44, least=20, rank=1),
         ]
         grid.show(columns, Listed(listed, self._cells))

@@ -18,6 +18,7 @@ from screens.off_loop import Lane
 from screens.shared import Shared
 from screens.steady import Steady
 from screens.widgets.bars import HintLine, StatusLine, TopLine
+from screens.widgets.grid import Grid
 
 T = TypeVar("T")
 
@@ -71,6 +72,11 @@ class LakeScreen(Steady, Screen[None]):
     def times_changed(self) -> None:
         """Times are shown in the other way from now on: draw them anew."""
         raise NotImplementedError
+
+    def time_passed(self) -> None:
+        """Draw what tells an age: it is computed where it is drawn."""
+        for grid in self.query(Grid):
+            grid.refresh()
 
     def lead(self, *crumbs: str) -> None:
         """Show the way to this screen at the top."""
@@ -128,13 +134,14 @@ class LakeScreen(Steady, Screen[None]):
         _: Worker[None] = self.run_worker(answering, group=group, exclusive=True)
 
     def action_command(self, name: str) -> None:
-        """Do one of the commands, or tell why it is of no use now."""
-        command = commands.named(name)
-        why = command.why_disabled(self.context())
+        """Do the command, or another of the same key, or tell why it is of no use now."""
+        now = self.context()
+        command = commands.on_key_of(name, self.PLACE, now)
+        why = command.why_disabled(now)
         if why is not None:
             self.say("warn", why)
             return
-        getattr(self, f"do_{name}")()
+        getattr(self, f"do_{command.id}")()
         self.update_bars()
 
     def do_copy_line(self) -> None:

@@ -40,16 +40,21 @@ class Choice:
 
 
 def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
-    """The choices that hold the letters in their order, those that hold them together first."""
+    """The choices that hold the letters in their order, those that hold them closest first."""
     typed = typed.lower().strip()
     if not typed:
         return list(choices[:MOST])
     fuzzy = re.compile(".*?".join(re.escape(c) for c in typed if c != " "))
-    found = [c for c in choices if fuzzy.search(c.text.lower())]
-    found.sort(
-        key=lambda c: (typed not in c.text.lower(), not c.command, c.text.lower().find(typed))
-    )
-    return found[:MOST]
+    ranked = []
+    for choice in choices:
+        text = choice.text.lower()
+        found = fuzzy.search(text)
+        if found is not None:
+            together = text.find(typed)
+            far = 0 if together >= 0 else len(found[0])
+            ranked.append(((far, not choice.command, together), choice))
+    ranked.sort(key=lambda pair: pair[0])
+    return [choice for _, choice in ranked[:MOST]]
 
 
 class PaletteScreen(Steady, ModalScreen[Choice | None]):

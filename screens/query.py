@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.containers import Vertical
 from textual.content import Content
@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import TextArea
 
 from catalog.errors import LakeError
-from catalog.model import QueryResult
+from catalog.model import DatasetSummary, QueryResult
 from screens import messages
 from screens.commands import Context
 from screens.keys import bindings
@@ -23,11 +23,14 @@ from screens.widgets.notice import Notice
 from screens.widgets.results import notice_of, show_all
 
 LIMIT = 1000
-_START = Notice(
-    "No query was run yet.",
-    ("ctrl+j or F5 runs what is above. Any dataset at any version:",
-     "SELECT * FROM nyc.trips AT (VERSION => 3)"),
-)  # fmt: skip
+
+
+def _start(dataset: str) -> Notice:
+    lines = (
+        "ctrl+j or F5 runs what is above. Any dataset at any version:",
+        f"SELECT * FROM {dataset} AT (VERSION => 1)",
+    )
+    return Notice("No query was run yet.", lines)
 
 
 class Editor(TextArea):
@@ -62,11 +65,16 @@ class QueryScreen(LakeScreen):
         """Start in the editor."""
         self.lead("SQL")
         self._editor.border_title = Content("Query")
-        self._grid.tell(_START)
+        self._grid.tell(_start("namespace.name"))
+        self.ask("example", lambda: self.backend.summaries(1), self._suggest, lambda _: None)
         self._grid.border_title = Content("Result")
         self.set_focus(self._editor)
         self.set_interval(0.1, self._tick)
         self.update_bars()
+
+    def _suggest(self, first: Sequence[DatasetSummary]) -> None:
+        if first and not self._past:
+            self._grid.tell(_start(str(first[0].name)))
 
     @property
     def _editor(self) -> TextArea:
@@ -90,17 +98,14 @@ class QueryScreen(LakeScreen):
     def context(self) -> Context:
         """The query in the editor."""
         cell = self._grid.cell if self.focused is self._grid else None
-        return Context("query", sql=self._editor.text, cell=cell)
+        running = self._since is not None
+        return Context("query", sql=self._editor.text, running=running, cell=cell)
 
     def lake_changed(self) -> None:
         """A result stands as it was when it was asked for."""
 
     def times_changed(self) -> None:
         """Results show no ages."""
-
-    def do_refresh(self) -> None:
-        """Run the query again."""
-        self.do_run()
 
     def on_text_area_changed(self) -> None:
         """The shell line follows the query."""
@@ -112,9 +117,6 @@ class QueryScreen(LakeScreen):
 
     def do_run(self) -> None:
         """Run what is in the editor."""
-        if self._since is not None:
-            self.say("warn", "A query is running: esc cancels it.")
-            return
         text = self._editor.text
         self._remember(text)
         self._since, self._cancelled = time.monotonic(), False
@@ -143,6 +145,7 @@ class QueryScreen(LakeScreen):
         if not result.rows:
             columns = ", ".join(result.columns)
             self._grid.tell(Notice("No rows.", (f"The query ran; its columns: {columns}",)))
+            self.update_bars()
             return
         self._grid.set_reactive(Grid.cursor, 0)
         self._grid.column = 0
@@ -155,15 +158,18 @@ class QueryScreen(LakeScreen):
             self._grid.border_title = Content("Result · cancelled")
             gone = f"After {seconds:.1f} s; nothing is shown."
             self._grid.tell(Notice("Cancelled.", (gone, "ctrl+j runs it again"), "warn"))
+            self.update_bars()
             return
         self._grid.border_title = Content("Result · failed")
         self._grid.tell(notice_of(error, "No result."))
+        self.update_bars()
+
+    def do_up_screen(self) -> None:
+        """Go back to where one came from."""
+        self.post_message(messages.Go("up"))
 
     def do_cancel(self) -> None:
-        """Cancel the running query; else go back."""
-        if self._since is None:
-            self.post_message(messages.Go("up"))
-            return
+        """Cancel the running query."""
         self._cancelled = True
         self.ask("cancel", self.backend.cancel_sql, lambda _: None)
 

@@ -10,9 +10,10 @@ from textual.widget import Widget
 from screens.commands import Command
 from screens.text import cut_end, cut_middle, safe, width
 
-SIGNS = {"good": "✔", "warn": "▲", "bad": "✖", "busy": "…"}
+SIGNS = {"good": "✔", "warn": "▲", "bad": "✖", "busy": "…", "tell": "›"}
 _COLOURS = {
     "good": "$text-success", "warn": "$text-warning", "bad": "$text-error", "busy": "$text-muted",
+    "tell": "$text-primary",
 }  # fmt: skip
 _TABS = (("1", "datasets", "datasets"), ("2", "SQL", "query"))
 
@@ -99,7 +100,7 @@ class StatusLine(Widget):
             self.refresh()
 
     def say(self, look: str, sentence: str, seconds: float = 8.0) -> None:
-        """Show a sentence for a while; `look` is one of good, warn, bad, busy."""
+        """Show a sentence for a while; `look` is one of good, warn, bad, busy, tell."""
         self._news = look, sentence
         self._said += 1
         said = self._said

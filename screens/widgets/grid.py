@@ -135,7 +135,7 @@ class Grid(ScrollView, can_focus=True):
         rows.attach(self)
 
     def rows_arrived(self) -> None:
-        """Draw anew: a page that was under way is there."""
+        """Lay out and draw anew: a page that was under way is there, or the room is another."""
         self._lay()
         self.refresh()
 
@@ -174,6 +174,10 @@ class Grid(ScrollView, can_focus=True):
     @property
     def _room(self) -> int:
         return self.scrollable_content_region.width or 80
+
+    def on_mount(self) -> None:
+        """Lay the columns out anew when the bar at the right takes or gives room."""
+        self.watch(self, "show_vertical_scrollbar", self.rows_arrived, init=False)
 
     def on_resize(self) -> None:
         """Lay the columns out for the new width."""

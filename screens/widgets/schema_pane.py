@@ -115,13 +115,20 @@ class SchemaPane(Container):
             Column("ID", 4, right=True, rank=1),
             Column("COLUMN", max(names, 6), least=12, cut="middle", rank=9),
             Column("TYPE", max(types, 4), least=10, rank=8),
-            Column("NULL", 8, rank=5),
+            Column("NULL", 4, rank=5),
             Column("DOC", max(docs, 3), least=8, rank=3),
         ]
         grid.show(columns, Listed(rows, lambda row: row), grid.cursor)
         now = "" if at == len(self._revisions) - 1 else f" · as of v{revision.version}"
         found = plural(len(revision.schema.fields), "column")
         grid.border_title = Content(f"Columns · s{revision.schema.schema_id} · {found}{now}")
+
+    @property
+    def comment(self) -> tuple[str, str]:
+        """The column under the cursor and the whole of its comment."""
+        grid = self.query_one("#fields", Grid)
+        row = grid.rows.row(grid.cursor) if grid.cursor < len(grid.rows) else None
+        return (row[1].text.strip(), row[4].text) if row is not None else ("", "")
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """Show the columns of the revision under the cursor."""
@@ -157,6 +164,6 @@ def _field_cells(depth: int, path: str, field: Field, looks: dict[str, str]) -> 
         Cell(str(field.id), "dim"),
         Cell(f"{'  ' * depth}{sign}{field.name}", look or "name"),
         Cell(text_of(field.type), look),
-        Cell("required" if field.required else "", "dim"),
+        Cell("no" if field.required else "yes", "dim"),
         Cell(field.doc or "", "dim"),
     )

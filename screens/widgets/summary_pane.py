@@ -30,6 +30,7 @@ class SummaryPane(Facts):
         super().__init__(id="summary", classes="framed")
         self._shared = shared
         self._found: DatasetSummary | None = None
+        self._details: Details | None = None
 
     @property
     def on_screen(self) -> bool:
@@ -40,7 +41,7 @@ class SummaryPane(Facts):
         """Show what the list knows already."""
         if found is not None and self._found == found and self.lines:
             return
-        self._found = found
+        self._found, self._details = found, None
         if found is None:
             self.border_title = Content("")
             self.lines = ()
@@ -53,7 +54,13 @@ class SummaryPane(Facts):
         found = self._found
         if found is None or str(found.name) != details.name:
             return
+        self._details = details
         self.lines = (*self._known(found), *self._growth(details), *_columns(details))
+
+    def time_passed(self) -> None:
+        """Tell the ages anew."""
+        if self._details is not None:
+            self.add(self._details)
 
     def _known(self, found: DatasetSummary) -> list[Line]:
         lines: list[Line] = []

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.message import Message
 
-from catalog.model import DatasetDiff, Version
-from screens.text import cell, count, short_count, signed, widest
+from catalog.model import DatasetDiff, QueryResult, Version
+from screens.text import count, short_count, signed, widest
 from screens.widgets.columns import Column
 from screens.widgets.facts import Facts, Line
 from screens.widgets.grid import Grid
 from screens.widgets.notice import Notice
+from screens.widgets.results import show_all
 from screens.widgets.rows import Cell, Listed
 
 _STATES = {"current": ("●", "good"), "live": ("○", ""), "undone": ("↶", "warn"),
            "expired": ("×", "dim")}  # fmt: skip
+_MOST_FACTS = 8  # lines above the rows that differ
+
+
+class _Text(NamedTuple):
+    """A column of the list that is only there when a version fills it."""
+
+    title: str
+    of: Callable[[Version], str]
+    look: str
+    most: int
+    rank: int
+
+
+_TEXTS = (
+    _Text("TAGS", lambda v: " ".join(v.tags), "accent", 20, 8),
+    _Text("RUN", lambda v: v.run_id or "", "dim", 12, 3),
+    _Text("MESSAGE", lambda v: v.message or "", "dim", 60, 6),
+)
 
 
 class VersionsPane(Container):
@@ -36,12 +56,15 @@ class VersionsPane(Container):
         super().__init__(id="versions-pane", classes="pane")
         self._when = when
         self._versions: Sequence[Version] = ()
+        self._filled: tuple[_Text, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The list, and beside it rows or differences."""
         yield Grid(name="version-list")
         yield Grid(name="peek", cells=True, fit=False)
-        yield Facts(id="diff", classes="framed")
+        with Vertical(id="diff"):
+            yield Facts(id="differences", classes="framed")
+            yield Grid(name="changes", cells=True, fit=False)
 
     def show(self, versions: Sequence[Version], chosen: int | None) -> None:
         """Show a list, newest first, the cursor on one of them."""
@@ -56,14 +79,15 @@ class VersionsPane(Container):
             Column("", 1, rank=6),
             Column("VER", 5, right=True, rank=9),
             Column("AGE", max(wide, 4), right=True, rank=8),
-            Column("OP", 9, rank=7),
-            Column("ROWS", 6, right=True, rank=7),
-            Column("CHANGE", 9, right=True, rank=8),
-            Column("SCHEMA", 6, rank=3),
-            Column("TAGS", widest((" ".join(v.tags) for v in versions), 4, 20), rank=5),
-            Column("RUN", widest((v.run_id or "" for v in versions), 3, 12), rank=2),
-            Column("MESSAGE", widest((v.message or "" for v in versions), 8, 60), least=8, rank=4),
+            Column("OP", 9, rank=4),
+            Column("ROWS", 6, right=True, rank=5),
+            Column("CHANGE", 9, right=True, rank=7),
+            Column("SCHEMA", 6, rank=2),
         ]
+        self._filled = tuple(t for t in _TEXTS if any(t.of(v) for v in versions))
+        for text in self._filled:
+            wanted = widest((text.of(v) for v in versions), len(text.title), text.most)
+            columns.append(Column(text.title, wanted, least=min(wanted, 8), rank=text.rank))
         grid.show(columns, Listed(versions, self._cells), at)
         grid.border_title = Content(f"Versions {count(len(versions))}")
 
@@ -80,9 +104,7 @@ class VersionsPane(Container):
             Cell(short_count(version.rows), faded),
             Cell(signed_change, faded or ("good" if change >= 0 else "warn")),
             Cell(f"s{version.schema_id}", "dim"),
-            Cell(" ".join(version.tags), "accent"),
-            Cell(version.run_id or "", "dim"),
-            Cell(version.message or "", "dim"),
+            *(Cell(text.of(version), text.look) for text in self._filled),
         )
 
     def mark(self, version: int | None) -> None:
@@ -104,9 +126,20 @@ class VersionsPane(Container):
         """Show what differs in place of the rows; None shows the rows again."""
         self.set_class(found is not None, "-compares")
         if found is not None:
-            facts = self.query_one("#diff", Facts)
+            facts = self.query_one("#differences", Facts)
             facts.border_title = Content(f"Differences v{found.before} → v{found.after}")
             facts.lines = tuple(_diff_lines(found))
+            facts.styles.height = min(len(facts.lines), _MOST_FACTS) + 2
+            self._show_changes(found.rows.samples)
+
+    def _show_changes(self, rows: QueryResult | None) -> None:
+        grid = self.query_one("#changes", Grid)
+        if rows is None or not rows.rows:
+            grid.border_title = Content("Rows")
+            grid.tell(Notice("No row differs."))
+            return
+        grid.border_title = Content(f"Rows · the first {count(len(rows.rows))} that differ")
+        show_all(grid, rows, kinds=False)
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """Tell upwards which version is under the cursor."""
@@ -121,26 +154,13 @@ def _diff_lines(found: DatasetDiff) -> list[Line]:
     if rows.key:
         changed = f"   {count(rows.changed)} changed by {', '.join(rows.key)}"
         told.append((changed, "warn" if rows.changed else "dim"))
-    files = f"+{found.files_added} -{found.files_removed}"
+    files = f"{signed(found.files_added)} added   {signed(-found.files_removed)} removed"
     lines: list[Line] = [told, [("files   ", "head"), (files, "")]]
     lines += [[("schema  ", "head"), (str(c), _change_look(str(c)))] for c in found.schema]
     if not found.schema:
         lines.append([("schema  ", "head"), ("the same", "dim")])
-    return lines + _samples(found)
+    return lines
 
 
 def _change_look(text: str) -> str:
     return {"+": "good", "-": "bad", "!": "bad", "~": "warn"}.get(text[:1], "")
-
-
-def _samples(found: DatasetDiff) -> list[Line]:
-    samples = found.rows.samples
-    if samples is None or not samples.rows:
-        return []
-    lines: list[Line] = [[], [("some of the rows", "head")]]
-    for row in samples.rows[:20]:
-        shown = "  ".join(
-            f"{name} {cell(value)}" for name, value in zip(samples.columns, row, strict=True)
-        )
-        lines.append([(f"  {shown}", "")])
-    return lines

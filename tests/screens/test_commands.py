@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections import Counter
 
@@ -26,11 +27,39 @@ def test_every_command_of_a_screen_has_a_hand_that_does_it(place):
         assert callable(getattr(SCREENS[place], f"do_{command.id}"))
 
 
+def _contexts(place):
+    """Whatever a screen can tell of itself."""
+    tabs = ("schema", "versions", "preview", "stats") if place == "dataset" else ("",)
+    for tab, version, text in itertools.product(tabs, (None, 1, 2), ("", "x")):
+        for running, marked in itertools.product((False, True), (None, 2)):
+            yield Context(
+                place, tab=tab, dataset=text or None, version=version, current=2, marked=marked,
+                sql=text, running=running, cell=text or None, filter=text,
+            )  # fmt: skip
+
+
 @pytest.mark.parametrize("place", SCREENS)
-def test_no_key_means_two_things_on_one_screen(place):
+def test_no_key_means_two_things_at_once(place):
     here = [*commands.of_place(place), *commands.of_place("grid")]
-    keys = Counter(key for command in here for key in command.keys.split(","))
-    assert [key for key, times in keys.items() if times > 1] == []
+    for context in _contexts(place):
+        useful = (c for c in here if not c.why_disabled(context))
+        keys = Counter(key for command in useful for key in command.keys.split(","))
+        assert [key for key, times in keys.items() if times > 1] == [], context
+
+
+def test_a_key_that_two_commands_share_does_the_one_that_is_of_use():
+    idle, running = Context("query"), Context("query", running=True)
+    for pressed in ("cancel", "up_screen"):
+        assert commands.on_key_of(pressed, "query", idle).id == "up_screen"
+        assert commands.on_key_of(pressed, "query", running).id == "cancel"
+    asleep = Context("dataset", tab="preview")
+    assert commands.on_key_of("look", "dataset", asleep).id == "look"  # to say why not
+
+
+def test_the_help_has_room_for_every_sentence_on_a_small_terminal():
+    keys = max(len(all_keys(command)) for command in commands.COMMANDS)
+    for command in commands.COMMANDS:
+        assert keys + len(command.sentence) <= 62, command.sentence
 
 
 @pytest.mark.parametrize("owner", [*SCREENS.values(), Grid])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pyarrow as pa
 from textual import events
 from textual.geometry import Size
 
+from catalog.changes import Annotation
 from catalog.errors import StoreUnreachable
 from catalog.names import DatasetName
 from screens.listing import Entry, Filter
@@ -251,6 +253,65 @@ async def test_escape_goes_up_step_by_step_and_q_leaves(lake_backend, drive):
         await driver.pilot.press("q")
         await driver.pilot.pause()
         assert not driver.app.is_running
+
+
+async def test_escape_comes_back_from_rows_to_the_versions_they_were_opened_from(
+    lake_backend, drive
+):
+    async with drive(lake_backend) as driver:
+        await driver.press("slash", *"trips", "enter", "enter", "right_square_bracket", "down")
+        await driver.press("enter")
+        assert "[Preview]" in driver.text
+        await driver.press("escape")
+        assert "[Versions]" in driver.text
+        assert driver.app.screen.context().version == 2
+        await driver.press("escape")
+        assert driver.app.screen.context().place == "datasets"
+
+
+async def test_escape_leaves_the_sql_screen_when_no_query_runs(lake_backend, drive):
+    async with drive(lake_backend) as driver:
+        await driver.press("2")
+        assert "esc back" in driver.text
+        assert "SELECT * FROM mart.daily AT (VERSION => 1)" in driver.text
+        await driver.press("escape")
+        assert driver.app.screen.context().place == "datasets"
+
+
+async def test_a_comment_that_is_cut_in_the_list_can_be_read_in_full(
+    fresh_backend, fresh_lake, drive
+):
+    comment = "what the rider paid at the end of the ride, tips and tolls not counted, in dollars"
+    fresh_lake.annotate("nyc.trips", Annotation(columns={"fare": comment}))
+    async with drive(fresh_backend) as driver:
+        await driver.press("slash", *"trips", "enter", "enter", "down")
+        assert comment not in " ".join(driver.text.split())
+        await driver.press("enter")
+        assert f"fare: {comment}" in " ".join(driver.text.split())
+        await driver.press("down", "enter")
+        assert "zone has no comment" in driver.text
+
+
+async def test_two_versions_are_compared_row_by_row_in_a_table(lake_backend, drive):
+    async with drive(lake_backend, (80, 24)) as driver:
+        await driver.press("slash", *"trips", "enter", "enter", "right_square_bracket")
+        await driver.press("space", "down", "down")
+        await driver.pilot.pause(0.2)
+        await driver.settle()
+        assert "+100 added" in driver.text
+        shown = [line for line in driver.text.splitlines() if " added  " in line]
+        assert len(shown) >= 4
+
+
+async def test_ages_go_on_while_nothing_happens(lake_backend, drive):
+    async with drive(lake_backend, (140, 40)) as driver:
+        assert " 2h" in driver.text
+        now = driver.app.shared.now()
+        driver.app.shared.now = lambda: now + timedelta(hours=3)
+        driver.app._age()
+        await driver.settle()
+        assert " 5h" in driver.text
+        assert " 2h" not in driver.text
 
 
 async def test_the_number_keys_go_between_the_screens(lake_backend, drive):
