@@ -327,7 +327,11 @@ def newest(handles: Handles, name: str | None = None) -> str:
         NotFound: there is nothing to take back.
     """
     _, _, called, action, _, _ = _newest(handles, name)
-    what = {"ingest": "the load into", "annotate": "the annotation of"}.get(str(action))
+    what = {
+        "ingest": "the load into",
+        "branch load": "the load on a branch of",
+        "annotate": "the annotation of",
+    }.get(str(action))
     return f"{what or f'the {action} of'} {called}"
 
 
@@ -435,6 +439,7 @@ _UNDO: dict[str, Callable[[Handles, Dataset, _Made, int], Done]] = {
     "rollback": _undo_head,
     "tag": _undo_ref("tag"),
     "branch": _undo_ref("branch"),
+    "branch load": _undo_ref("branch"),
     "annotate": _undo_annotate,
     "rename": _undo_rename,
     "drop": _undo_drop,

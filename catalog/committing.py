@@ -121,6 +121,8 @@ def head_of(dataset: Dataset, branch: str) -> int | None:
 
 def _effect(load: Load, target: writing.Intent, written: list[WrittenFile]) -> _Effect:
     rows = sum(w.rows for w in written)
+    if load.mode == "merge" and not written:
+        return _Effect([])
     if load.mode == "merge" and load.dataset is not None:
         merged = merging.merge(load, target, written)
         return _Effect(
@@ -215,7 +217,14 @@ def _commit(
         if 0 not in prepared:  # once: a retry keeps the manifest of its files
             schema = tables.iceberg_schema(load.schema)
             prepared[0] = _change(load, effect, published, schema, state.metadata.spec())
-        return prepared[0], _rows(load, target, effect, published)
+        rows = _rows(load, target, effect, published)
+        if load.branch != "main":
+            write = prepared[0].write
+            assert write is not None
+            before = {"ref": load.branch, "at": now.branches.get(load.branch)}
+            after = {"ref": load.branch, "at": write.snapshot_id}
+            rows = replace(rows, journal=("branch load", before, after))
+        return prepared[0], rows
 
     return writing.commit_existing(load.handles, load.dataset.id, plan)
 

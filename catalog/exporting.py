@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from catalog import reading
 from catalog.errors import InvalidInput, NotAllowed, StoreUnreachable
 from catalog.handles import Handles
-from catalog.names import lit
+from catalog.names import ident, lit
 
 _OPTIONS = {
     "csv": "FORMAT csv, HEADER true",
@@ -87,9 +88,20 @@ def _write(handles: Handles, name: str, at: str | int | None, path: Path, form: 
                     out.write_batch(batch)
                     rows += batch.num_rows
             return rows
+        if form in {"json", "jsonl"}:
+            select = _exact(con, select)
         packed = ", COMPRESSION gzip" if path.name.endswith(".gz") and form != "parquet" else ""
         statement = f"COPY ({select}) TO {lit(str(path))} ({_OPTIONS[form]}{packed})"
         return int(con.execute(statement).fetchall()[0][0])
+
+
+def _exact(con: Any, select: str) -> str:
+    """Rows whose numbers are JSON: DuckDB would write NaN, Infinity and `.5` as they are."""
+    from catalog.engine.rows import as_json
+
+    columns = con.execute(f"DESCRIBE {select}").fetchall()
+    shown = (f"{as_json(ident(name), kind)} AS {ident(name)}" for name, kind, *_ in columns)
+    return f"SELECT {', '.join(shown)} FROM ({select})"
 
 
 def _to_object(handles: Handles, name: str, at: str | int | None, target: str, form: str) -> int:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import committing, merging, names, sources, staging, sync, types, writing
 from catalog.committing import Stale
-from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
+from catalog.errors import Conflict, InvalidInput, NotFound, OperationFailed, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName
@@ -32,7 +32,8 @@ from catalog.storage import FULL_DISK
 from catalog.types import Field
 
 if TYPE_CHECKING:
-    from catalog.engine.loading import Rejects, SourceSet
+    from catalog.engine.loading import SourceSet
+    from catalog.engine.rejects import Rejects
 
 _RETRIES = 6
 
@@ -158,6 +159,10 @@ def _load_all(
 
     with _importing_commit_side():
         if request.frame is not None:
+            names = list(request.frame.schema.names)
+            if not names:
+                raise InvalidInput("The frame has no columns.")
+            types.refuse_twins(names, "The frame")
             with told("Reading the frame"):
                 work.con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)
@@ -196,15 +201,16 @@ def _sound_json(
     """NDJSON files without their malformed lines, when those are to be quarantined."""
     if request.on_bad_row != "quarantine":
         return files, None
-    from catalog.engine import loading
+    from catalog.engine import jsonfiles
+    from catalog.engine.rejects import Rejects
 
-    total = loading.Rejects()
+    total = Rejects()
     kept = []
     for file in files:
         if file.format != "json" or _is_one_document(file):
             kept.append(file)
             continue
-        clean, rejects = loading.sort_json_lines(file, scratch)
+        clean, rejects = jsonfiles.sort_json_lines(file, scratch)
         kept.append(clean)
         if rejects.rows:
             total.rows += rejects.rows
@@ -232,9 +238,9 @@ def _decide(
 def _load(
     work: staging.Work, plan: Plan, opened: SourceSet, bad_json: Rejects | None
 ) -> IngestReport:
-    from catalog.engine import loading
+    from catalog.engine.rejects import Rejects
 
-    rejects = bad_json or loading.Rejects()
+    rejects = bad_json or Rejects()
     with _announced(work.handles, plan) as target:
         written = staging.first_pass(work, plan, opened, target)
         if written is None:
@@ -298,7 +304,7 @@ def quarantine_name(name: DatasetName) -> DatasetName:
 
 def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
     """Keep the bad rows in a dataset of their own, before the good ones become visible."""
-    from catalog.engine import loading
+    from catalog.engine.rejects import REJECT_FIELDS, rejects_select
 
     request = IngestRequest(
         into=str(quarantine_name(plan.name)),
@@ -307,9 +313,9 @@ def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
         write_key=_key_of_rejects(work.key),
     )
     name = quarantine_name(plan.name)
-    select = loading.rejects_select(rejects)
+    select = rejects_select(rejects)
     dataset = _existing(work.handles, name)
-    aside = plan_for(work.con, request, name, dataset, loading.REJECT_FIELDS, select)
+    aside = plan_for(work.con, request, name, dataset, REJECT_FIELDS, select)
     with _announced(work.handles, aside) as target:
         written = staging.copy(work, aside, target)
         _finish(replace(work, seen=None), aside, target, written, 0)
@@ -321,7 +327,6 @@ def _load_frame(
     """Load an Arrow table or reader that Python holds."""
     from catalog.engine.session import told
 
-    types.refuse_twins(list(request.frame.schema.names), "The frame")
     with told("Reading the frame"):
         relation = work.con.sql("SELECT * FROM lakectl_frame")
         fields: tuple[Field, ...] = ()

@@ -93,12 +93,12 @@ def check_key(con: Any, key: Sequence[str], staged: list[WrittenFile]) -> None:
     named = ", ".join(key)
     if missing:
         raise InvalidInput(
-            f"{missing} rows of the source have no {named}; a merge needs the key in every row.",
+            f"A merge needs the key in every row; rows of the source without {named}: {missing}.",
             "Leave them out with --select '… WHERE … IS NOT NULL'.",
         )
     if twice:
         raise InvalidInput(
-            f"{twice} values of {named} come more than once in the source.",
+            f"Values of {named} that come more than once in the source: {twice}.",
             "Keep one row of each with --select 'SELECT DISTINCT ON (…) * FROM source'.",
         )
 

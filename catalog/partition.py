@@ -17,6 +17,7 @@ from catalog.types import Field, Primitive, decimal_parts, duckdb_of
 
 _CALL = re.compile(r"(?P<name>[a-z_]+)\s*\((?P<args>.*)\)\Z", re.DOTALL)
 _TIMES = frozenset({"timestamp", "timestamptz"})
+_MOST = 0x7FFF_FFFF  # Iceberg's widths are 32-bit integers
 _BUCKETS = frozenset("int long date time timestamp timestamptz string uuid binary".split())
 HASH_BYTES, HASH_LONG, HASH_DECIMAL = "ice_hash_bytes", "ice_hash_long", "ice_hash_decimal"
 
@@ -87,9 +88,10 @@ def _split(text: str) -> tuple[str, str]:
         return name, args
     if name in {"bucket", "truncate"}:
         size, _, column = args.partition(",")
-        if size.strip().isdigit() and int(size) > 0 and column.strip():
+        if size.strip().isdigit() and 0 < int(size) <= _MOST and column.strip():
             return f"{name}[{int(size)}]", column.strip()
-        raise InvalidInput(f"Write {name} as {name}(N, column), not {text!r}.")
+        told = f"Write {name} as {name}(N, column), not {text!r}."
+        raise InvalidInput(told, f"N is a whole number from 1 to {_MOST}.")
     raise InvalidInput(
         f"{name!r} is no partition transform.",
         "Use a column, or year(c), month(c), day(c), hour(c), truncate(W, c), bucket(N, c).",

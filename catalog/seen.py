@@ -36,7 +36,10 @@ class Seen:
     ) -> None:
         self._handles = handles
         self._files = files
-        self._manner = json.dumps(manner, sort_keys=True)
+        # Not the branch: the same rows may have come to it by another one.
+        kept = {key: value for key, value in manner.items() if key != "branch"}
+        self._manner = json.dumps(kept, sort_keys=True)
+        self._branch = str(manner["branch"])
         self._dataset = dataset
         self._mode = str(manner["mode"])
         self._content = ""
@@ -75,12 +78,25 @@ class Seen:
         loads = self._handles.reader.loads_of_size(dataset.id, self.size)
         if not loads:
             return None
-        known = {v.version: v for v in self._handles.reader.versions(dataset)}
+        line = self._line(dataset)
+        places = {version.version: place for place, version in enumerate(line)}
         for content, mode, number, _ in loads:
-            version = known.get(number)
-            if version and content == self.content() and _in_effect(version, mode, known):
-                return version
+            place = places.get(number)
+            if place is not None and content == self.content() and _in_effect(line, place, mode):
+                return line[place]
         return None
+
+    def _line(self, dataset: Dataset) -> list[Version]:
+        """The versions that the branch is made of, newest first."""
+        known = {v.snapshot_id: v for v in self._handles.reader.versions(dataset)}
+        line: list[Version] = []
+        at = dataset.snapshot_id
+        if self._branch != "main":
+            at = dataset.branches.get(self._branch)
+        while at is not None and at in known:
+            line.append(known[at])
+            at = known[at].parent_id
+        return line
 
     def report(self) -> IngestReport | None:
         """The report of a load that is not needed, or None when it is."""
@@ -107,17 +123,12 @@ class Seen:
         )
 
 
-def _in_effect(version: Version, mode: str, known: Mapping[int, Version]) -> bool:
-    """Whether what a load did is still part of the current version.
+def _in_effect(line: Sequence[Version], place: int, mode: str) -> bool:
+    """Whether what a load did is still part of the newest version of a line.
 
-    An append is, unless it was rolled back or overwritten since; an overwrite or a merge only while
-    nothing came after it, as doing it again would change something then.
+    An append is, unless it was overwritten since; an overwrite or a merge only while nothing came
+    after it, as doing it again would change something then.
     """
-    if version.state not in {"live", "current", "expired"}:
-        return False
     if mode != "append":
-        return version.state == "current"
-    return not any(
-        v.operation == "overwrite" and v.version > version.version and v.state != "undone"
-        for v in known.values()
-    )
+        return place == 0
+    return not any(version.operation == "overwrite" for version in line[:place])

@@ -106,7 +106,8 @@ def _local(text: str, scratch: Path) -> Iterator[tuple[str, Path]]:
 def _files(text: str) -> Iterator[tuple[str, Path]]:
     path = Path(text).expanduser()
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path))
+        inside = sorted(p for p in path.rglob("*") if not p.is_dir() and not _hidden(p, path))
+        _refuse_unreadable(inside)
         if not inside:
             raise NotFound(f"The folder {text} holds no files.")
         yield from ((str(p), p) for p in inside)
@@ -114,11 +115,21 @@ def _files(text: str) -> Iterator[tuple[str, Path]]:
         yield text, path
     else:
         matches = sorted(glob.glob(str(path), recursive=True))
-        files = [Path(m) for m in matches if Path(m).is_file()]
+        files = [Path(m) for m in matches if not Path(m).is_dir()]
+        _refuse_unreadable(files)
         if not files:
             where = f" (in {Path.cwd()})" if not path.is_absolute() else ""
             raise NotFound(f"There is no file {text}{where}.")
         yield from ((str(p), p) for p in files)
+
+
+def _refuse_unreadable(files: Sequence[Path]) -> None:
+    """Refuse what stands among files and is none: to pass over it would lose it in silence."""
+    for path in files:
+        if path.is_symlink() and not path.exists():
+            raise NotFound(f"{path} is a link to a file that is not there.")
+        if not path.is_file():
+            raise InvalidInput(f"{path} is no file that could be read to its end.")
 
 
 def _hidden(path: Path, below: Path) -> bool:

@@ -17,7 +17,8 @@ from catalog.schema import Schema
 from catalog.seen import Seen
 
 if TYPE_CHECKING:
-    from catalog.engine.loading import Rejects, SourceSet
+    from catalog.engine.loading import SourceSet
+    from catalog.engine.rejects import Rejects
 
 ORDERED_BYTES = 1 << 30  # of sources; a load up to here keeps the order of its rows
 

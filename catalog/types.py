@@ -63,7 +63,10 @@ UNKNOWN = "unknown"
 
 # What Iceberg v2 cannot hold without loss, with the cast that would do.
 _REFUSED = {
-    "HUGEINT": ("a 128-bit integer (sum() of integers gives one)", "CAST({c} AS BIGINT)"),
+    "HUGEINT": (
+        "a 128-bit integer (sum() and numbers beyond 64 bits give one)",
+        "CAST({c} AS DECIMAL(38,0))",
+    ),
     "UHUGEINT": ("an unsigned 128-bit integer", "CAST({c} AS DECIMAL(38,0))"),
     "UBIGINT": ("an unsigned 64-bit integer", "CAST({c} AS DECIMAL(20,0))"),
     "TIMESTAMP_NS": ("a timestamp in nanoseconds", "CAST({c} AS TIMESTAMP)"),
@@ -283,10 +286,12 @@ def from_duckdb(kind: Any, column: str, depth: int = 0) -> Type:
         return Primitive(_DUCKDB_TO_ICEBERG[name])
     what, cast = _REFUSED.get(name, (f"of DuckDB's type {name}", "CAST({c} AS VARCHAR)"))
     quoted = '"' + column.split(".")[0].replace('"', '""') + '"'
+    import shlex
+
+    select = f"SELECT * REPLACE ({cast.format(c=quoted)} AS {quoted}) FROM source"
     raise InvalidInput(
         f"Column {column!r} is {what} ({name}); Iceberg v2 has no type that holds it.",
-        f"Cast it while loading: --select 'SELECT * REPLACE ({cast.format(c=quoted)} AS {quoted}) "
-        "FROM source'.",
+        f"Cast it while loading: --select {shlex.quote(select)}.",
     )
 
 

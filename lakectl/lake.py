@@ -77,7 +77,15 @@ class DatasetHandle:
         return DatasetHandle(self._lake, self.name, version)
 
     def describe(self) -> Dataset:
-        """Everything known of it now."""
+        """Everything known of it now.
+
+        Raises:
+            NotFound: the dataset or the version is not there.
+        """
+        if self._at is not None:
+            from catalog import query
+
+            query.dataset_at(self._lake.handles, self.name, self._at)
         return self._lake.describe(self.name)
 
     def versions(self) -> list[Version]:
@@ -119,6 +127,7 @@ class DatasetHandle:
         if self._at is not None:
             raise InvalidInput(f"{self.name} at {self._at} is a past version; it cannot change.")
         known = {field.name for field in fields(IngestRequest)}
+        known -= {"into", "frame", "mode", "message", "sources"}  # said by the call itself
         for name in options:
             if name not in known:
                 raise InvalidInput(f"There is no option {name!r}.", f"Known: {sorted(known)}.")
@@ -140,8 +149,28 @@ def as_arrow(frame: Any) -> Any:
     """A pandas frame, Arrow table, batch, reader or anything that speaks Arrow's C interface.
 
     Raises:
-        InvalidInput: it is none of these.
+        InvalidInput: it is none of these, or Arrow has no type for a column of it.
     """
+    import pyarrow as pa
+
+    try:
+        found = _as_arrow(frame)
+    except (pa.ArrowException, AttributeError, OverflowError, TypeError, ValueError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        first = first.rstrip(".")
+        raise InvalidInput(f"The frame cannot be turned into Arrow: {first}.") from error
+    for column in found.schema:
+        kind = str(getattr(column.type, "extension_name", ""))
+        if kind.startswith("pandas."):
+            raise InvalidInput(
+                f"Column {column.name!r} is a {kind.removeprefix('pandas.')} of pandas, which only "
+                "pandas knows.",
+                "Turn it into timestamps or text first.",
+            )
+    return found
+
+
+def _as_arrow(frame: Any) -> Any:
     import pyarrow as pa
 
     if isinstance(frame, pa.Table | pa.RecordBatchReader):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.engine import landlock
 from catalog.engine.box_child import receive, send
 from catalog.engine.session import SEALS, memory_limit, translate
-from catalog.errors import DeadlineExceeded, InvalidInput, OperationFailed
+from catalog.errors import DeadlineExceeded, InvalidInput, NotAllowed, OperationFailed
 from catalog.model import QueryResult
 from catalog.names import lit
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import duckdb
 
 SPILL_LIMIT = "10GB"
+_HEEDED_WITHIN = 1.0  # seconds from ctrl-c to the end of the process
 # DuckDB asks here how much memory it may take, and aborts the process when it may not ask.
 _CGROUP = ("/proc/self/cgroup", "/sys/fs/cgroup")
 
@@ -83,11 +86,48 @@ def run_alone(
             for statement in plan.setup:
                 con.execute(statement)
             con.execute("SET lock_configuration = true")
-            yield rows.run(con, plan.text)
+            with _heeding_interrupts(con, scratch):
+                yield rows.run(con, plan.text)
         except duckdb.Error as error:
             raise translate(error, "The query") from error
         finally:
             con.close()
+
+
+@contextlib.contextmanager
+def _heeding_interrupts(con: duckdb.DuckDBPyConnection, scratch: str) -> Iterator[None]:
+    """Let ctrl-c end a query: DuckDB looks for it between steps, and one step may take for ever.
+
+    Python hands signals to the main thread, which waits inside DuckDB; so a thread of its own is
+    woken, interrupts the query, and ends the process when that is not heeded.
+    """
+    import duckdb
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    over = threading.Event()
+
+    def watch() -> None:
+        while number := os.read(reads, 1):
+            if number[0] == signal.SIGINT:
+                with contextlib.suppress(duckdb.Error):  # it has heeded by itself and is closed
+                    con.interrupt()
+                if not over.wait(_HEEDED_WITHIN):
+                    shutil.rmtree(scratch, ignore_errors=True)
+                    os._exit(128 + signal.SIGINT)
+        os.close(reads)
+
+    before = signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        os.close(writes)
 
 
 def _rules(files: Sequence[str], code: Sequence[str]) -> list[str]:
@@ -261,6 +301,6 @@ class Box:
 def _told(header: dict[str, Any]) -> Exception:
     """The child's error as one of ours."""
     message, hint = str(header["message"]), header.get("hint")
-    if header["error"] == "InvalidInput":
-        return InvalidInput(message, hint)
+    if header["error"] in {"InvalidInput", "NotAllowed"}:
+        return (InvalidInput if header["error"] == "InvalidInput" else NotAllowed)(message, hint)
     return OperationFailed(message, hint)

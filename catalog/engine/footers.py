@@ -8,8 +8,12 @@ import duckdb
 
 from catalog.engine.session import connect, only_row, told
 from catalog.engine.views import exact_path
+from catalog.errors import InvalidInput
 from catalog.names import lit
 from catalog.storage import Warehouse
+from catalog.types import refuse_twins
+
+MAX_PRECISION = 38
 
 
 def has_field_ids(warehouse: Warehouse, path: str) -> bool:
@@ -27,18 +31,35 @@ def has_field_ids(warehouse: Warehouse, path: str) -> bool:
     return bool(ids)
 
 
-def top_level_names(con: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
-    """The names of the columns as a Parquet file has them, twins and all."""
+def refuse_bent(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Refuse a Parquet file of which DuckDB would change names or values without a word.
+
+    It calls the second of two twins `name_1` and a column without a name `C0`, and reads decimals
+    of more than 38 digits as doubles.
+
+    Raises:
+        InvalidInput: naming the column.
+    """
     with told(f"Reading the footer of {path}"):
         listed = con.execute(
-            f"SELECT name, num_children FROM parquet_schema({lit(exact_path(str(path)))})"
+            "SELECT name, num_children, precision "
+            f"FROM parquet_schema({lit(exact_path(str(path)))})"
         ).fetchall()
-    names: list[str] = []
-    skip = 0  # the descendants still to come; the list is in depth-first order
-    for name, children in listed[1:]:
-        if not skip:
-            names.append(str(name))
-        else:
-            skip -= 1
-        skip += int(children or 0)
-    return names
+    nodes = iter(listed)
+
+    def visit(depth: int) -> str:  # the list is in depth-first order
+        name, children, precision = next(nodes)
+        where = f"Struct {name!r}" if depth else "It"
+        inside = [visit(depth + 1) for _ in range(children or 0)]
+        refuse_twins(inside, where)
+        if any(not child.strip() for child in inside):
+            raise InvalidInput(f"{where} has a column without a name.", "Name it in the file.")
+        if (precision or 0) > MAX_PRECISION:
+            raise InvalidInput(
+                f"Column {name!r} is a decimal of {precision} digits; "
+                f"Iceberg and DuckDB hold {MAX_PRECISION}.",
+                "Write it as text, or with fewer digits, where the file is made.",
+            )
+        return str(name)
+
+    visit(0)

@@ -7,9 +7,8 @@ formats that carry types keep them, and are only widened where no value is lost.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,16 @@ from typing import Any
 import duckdb
 
 from catalog import types
-from catalog.engine import csvfiles, csvrecords, footers, guards, tallying
+from catalog.engine import csvfiles, csvrecords, footers, guards, jsonfiles, tallying
 from catalog.engine.csvfiles import CsvFile
-from catalog.engine.session import only_row, told, translate
+from catalog.engine.rejects import Rejects
+from catalog.engine.session import translate
 from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed, SchemaConflict
 from catalog.names import ident, lit
 from catalog.schema import Schema, SchemaPolicy, plan_evolution
 from catalog.sources import SourceFile, TextOptions
 from catalog.types import Field, Primitive, Type, duckdb_of
-
-_JSON_OPTIONS = (
-    "sample_size=-1, maximum_depth=-1, union_by_name=true, convert_strings_to_integers=false, "
-    "dateformat='%Y-%m-%d', timestampformat='%Y-%m-%dT%H:%M:%S'"
-)
 
 
 @dataclass(slots=True)
@@ -40,16 +35,8 @@ class _Part:
     source: SourceFile
     fields: tuple[Field, ...]
     scan: str = ""  # for typed formats
+    mixed: frozenset[str] = frozenset()  # of JSON: columns whose values are of several types
     csv: CsvFile | None = None
-
-
-@dataclass(slots=True)
-class Rejects:
-    """The rows that were not loaded."""
-
-    rows: int = 0
-    files: list[Path] = field(default_factory=list)  # NDJSON of csvrecords.Reject
-    first: csvrecords.Reject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,6 @@ class SourceSet:
         self._as_is = as_is
         self._scratch = scratch
         self._numbers = count()
-        self._arrow: dict[Path, list[str]] = {}
         csvfiles.reset_counter(con)  # a counting select does not bind without it
         self._parts: list[_Part] = []
         known = dict(wanted)
@@ -104,10 +90,12 @@ class SourceSet:
         if file.format == "parquet":
             scan = f"read_parquet({path})"
         elif file.format == "json":
-            scan = f"read_json({path}, {_packed(file)}, {_JSON_OPTIONS})"
+            scan = jsonfiles.scan(file)
         else:
             scan = self._register_arrow(file)
-        return _Part(file, self._described(file, scan), scan)
+        fields = self._described(file, scan)
+        mixed = jsonfiles.mixed(self._con, scan) if file.format == "json" else frozenset()
+        return _Part(file, fields, scan, mixed)
 
     def _open_csv(
         self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]
@@ -126,55 +114,18 @@ class SourceSet:
             relation = self._con.sql(f"SELECT * FROM {scan}")
         except duckdb.Error as error:
             raise _unreadable(file, error) from error
+        columns, kinds = list(relation.columns), list(relation.types)
         try:
-            types.refuse_twins(self._own_names(file, relation.columns), "It")
+            if file.format == "parquet":
+                footers.refuse_bent(self._con, file.path)
+            if file.format == "json":
+                types.refuse_twins(jsonfiles.own_names(self._con, file, columns), "It")
+                jsonfiles.refuse_rounded(self._con, file, zip(columns, kinds, strict=True))
             if self._as_is:
                 return ()
-            fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+            return types.fields_from_duckdb(columns, kinds)
         except InvalidInput as error:
             raise InvalidInput(f"{file.label}: {error.message}", error.hint) from error
-        if file.format == "json":
-            self._refuse_rounded(file, fields)
-        return fields
-
-    def _own_names(self, file: SourceFile, shown: Sequence[str]) -> list[str]:
-        """The names as the file has them: DuckDB calls the second of two twins `name_1`."""
-        if file.format == "parquet":
-            return footers.top_level_names(self._con, file.path)
-        if file.format == "arrow":
-            return list(self._arrow[file.path])
-        known = {name.lower() for name in shown}
-        doubtful = [n for n in shown if n.rpartition("_")[0].lower() in known]
-        objects = f"read_json_objects({lit(exact_path(str(file.path)))}, {_packed(file)})"
-        twins = []
-        for name in doubtful:
-            path = lit(f'$."{name}"')
-            with told(f"Reading {file.label}"):
-                query = f"SELECT coalesce(bool_or(json_exists(json, {path})), false) FROM {objects}"
-                (real,) = only_row(self._con, query)
-            twins += [] if real else [name.rpartition("_")[0]]
-        return [*shown, *twins]
-
-    def _refuse_rounded(self, file: SourceFile, fields: Sequence[Field]) -> None:
-        """Refuse whole numbers beyond what a double keeps, which DuckDB would round in silence."""
-        doubles = [f.name for f in fields if f.type == Primitive("double")]
-        if not doubles:
-            return
-        columns = ", ".join(f"{lit(name)}: 'VARCHAR'" for name in doubles)
-        scan = f"read_json({lit(exact_path(str(file.path)))}, columns={{{columns}}}, "
-        scan += f"maximum_depth=1, {_packed(file)})"
-        for name in doubles:
-            column = ident(name)
-            big = f"regexp_full_match({column}, '-?[0-9]{{16,}}')"
-            with told(f"Reading {file.label}"):
-                query = f"SELECT min({column}) FROM {scan} WHERE {big}"
-                (found,) = only_row(self._con, query)
-            if found is not None:
-                raise InvalidInput(
-                    f"{file.label}: column {name!r} holds {found}, which a double would round, "
-                    "and other values that are no 64-bit integers.",
-                    "Write such numbers as text in the source, and cast them with --select.",
-                )
 
     def _register_arrow(self, file: SourceFile) -> str:
         import pyarrow as pa
@@ -184,13 +135,15 @@ class SourceSet:
         try:
             with file.path.open("rb") as opened:
                 streamed = opened.read(4) == b"\xff\xff\xff\xff"
+            opening = pa.ipc.open_stream if streamed else pa.ipc.open_file
+            reader = opening(pa.memory_map(str(file.path)))
+            _refuse_unfit(file, reader.schema.names)
             if streamed:
                 # A table, still in the file: a stream can be read once, and a load may look twice.
-                source: Any = pa.ipc.open_stream(pa.memory_map(str(file.path))).read_all()
+                source: Any = reader.read_all()
             else:
                 source = ds.dataset(str(file.path), format="feather")
             self._con.register(name, source)
-            self._arrow[file.path] = source.schema.names
         except (pa.ArrowInvalid, OSError) as error:
             raise OperationFailed(
                 f"{file.label} is not a whole Arrow file.",
@@ -224,7 +177,12 @@ class SourceSet:
 
     def notes(self) -> list[str]:
         """What a person should know of how the files were read."""
-        return [
+        mixed = [
+            f"{p.source.label}: {name} holds values of several types, so it is text"
+            for p in self._parts
+            for name in sorted(p.mixed)
+        ]
+        return mixed + [
             f"{p.source.label}: the first line was read as data, so its columns are column1, "
             "column2, …; if it names them, say --header"
             for p in self._parts
@@ -271,6 +229,8 @@ class SourceSet:
             scan = f"({typed})"
         elif self._as_is:
             return f"SELECT * FROM {scan}"
+        if part.mixed:
+            scan = jsonfiles.unquoted(scan, part.mixed)
         return _shaped(part, scan, fields)
 
     @property
@@ -317,8 +277,13 @@ class SourceSet:
         return Field(0, column.name, kind) if kind is not None else column
 
 
-def _packed(file: SourceFile) -> str:
-    return f"compression='{file.compression or 'none'}'"
+def _refuse_unfit(file: SourceFile, names: list[str]) -> None:
+    """Refuse the names of an Arrow file that DuckDB would not take, or change."""
+    if not names:
+        raise InvalidInput(f"{file.label} has no columns.")
+    types.refuse_twins(names, file.label)
+    if any(not name.strip() for name in names):
+        raise InvalidInput(f"{file.label} has a column without a name.", "Name it in the file.")
 
 
 def _own_fields(part: _Part, fields: Sequence[Field]) -> list[Field]:
@@ -382,57 +347,3 @@ def _unreadable(file: SourceFile, error: duckdb.Error) -> LakeError:
         hint = "Mend the line, or say --on-bad-row quarantine to load the others (NDJSON only)."
         return OperationFailed(found.message, hint)
     return found
-
-
-def sort_json_lines(file: SourceFile, scratch: Path) -> tuple[SourceFile, Rejects]:
-    """The sound lines of an NDJSON file as a file of their own, and the list of the others."""
-    number = len(list(scratch.iterdir()))
-    clean, listed = scratch / f"clean-{number:06d}.ndjson", scratch / f"bad-{number:06d}.ndjson"
-    rejects = Rejects(files=[listed])
-    with (
-        csvfiles.unpacking(file.label),
-        csvfiles.open_text(file.path, file.compression) as lines,
-        clean.open("wb") as good,
-        listed.open("w", encoding="utf-8") as bad,
-    ):
-        for line, raw in enumerate(lines, 1):
-            if not raw.strip():
-                continue
-            why = _json_fault(raw)
-            if why is None:
-                good.write(raw if raw.endswith(b"\n") else raw + b"\n")
-                continue
-            shown = raw.rstrip(b"\r\n")[: 64 << 10].decode("utf-8", "backslashreplace")
-            reject = csvrecords.Reject(file.label, line, None, why, shown)
-            rejects.rows += 1
-            rejects.first = rejects.first or reject
-            bad.write(json.dumps(asdict(reject)) + "\n")
-    return replace(file, path=clean, compression=None), rejects
-
-
-def _json_fault(raw: bytes) -> str | None:
-    try:
-        found = json.loads(raw)
-    except ValueError as error:
-        return f"not JSON: {error}"
-    return None if isinstance(found, dict) else "not a JSON object"
-
-
-REJECT_FIELDS = (
-    Field(0, "loaded_at", Primitive("timestamptz")),
-    Field(0, "file", Primitive("string")),
-    Field(0, "line", Primitive("long")),
-    Field(0, "column", Primitive("string")),
-    Field(0, "reason", Primitive("string")),
-    Field(0, "raw", Primitive("string")),
-)
-
-
-def rejects_select(rejects: Rejects) -> str:
-    """The list of rejects as a SELECT of REJECT_FIELDS."""
-    listed = ", ".join(lit(str(path)) for path in rejects.files)
-    return (
-        'SELECT now() AS loaded_at, file, line, "column", reason, raw FROM read_ndjson('
-        f"[{listed}], columns={{file: 'VARCHAR', line: 'BIGINT', 'column': 'VARCHAR', "
-        "reason: 'VARCHAR', raw: 'VARCHAR'})"
-    )

@@ -16,6 +16,8 @@ import duckdb
 
 from catalog.model import QueryResult
 
+# DuckDB writes no digit before the point of these, which is no number in JSON.
+_BARE_DECIMAL = re.compile(r"DECIMAL\((\d+),\s?\1\)")
 _SHORT_DECIMAL = re.compile(r"DECIMAL\((\d|1[0-5]),")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')  # a text, or a number that is none
 _WRITTEN = "lakectl_row"
@@ -33,7 +35,7 @@ def run(con: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, str]]:
     except duckdb.ParserException:  # EXPLAIN, DESCRIBE, SUMMARIZE, SHOW: they take no wrapper
         con.execute(sql)
         return [(str(name), str(kind)) for name, kind, *_ in con.description or ()]
-    shown = ", ".join(_shown(place, kind) for place, (_, kind) in enumerate(columns, 1))
+    shown = ", ".join(as_json(f"#{place}", kind) for place, (_, kind) in enumerate(columns, 1))
     con.execute(f"SELECT CAST(json_array({shown}) AS VARCHAR) AS {_WRITTEN} FROM (\n{body}\n)")
     return columns
 
@@ -80,16 +82,33 @@ def _bare(sql: str) -> str:
     return raw.decode()
 
 
-def _shown(place: int, kind: str) -> str:
-    text = f"to_json(CAST(#{place} AS VARCHAR))"
+def as_json(value: str, kind: str) -> str:
+    """SQL of a value as JSON that loses nothing: what is no number in JSON becomes text.
+
+    Args:
+        value: SQL of the value.
+        kind: its DuckDB type.
+    """
+    roomy = _BARE_DECIMAL.sub(_with_a_digit, kind)
+    if roomy != kind:
+        value = f"CAST({value} AS {roomy})"
+        if roomy == "VARCHAR":
+            value = f"regexp_replace({value}, '^(-?)\\.', '\\10.')"
+        kind = roomy
+    text = f"to_json(CAST({value} AS VARCHAR))"
     if kind == "FLOAT":  # 0.1, not 0.10000000149011612
-        exact = f"CAST(CAST(#{place} AS VARCHAR) AS JSON)"
-        return f"CASE WHEN isfinite(#{place}) THEN {exact} ELSE {text} END"
+        exact = f"CAST(CAST({value} AS VARCHAR) AS JSON)"
+        return f"CASE WHEN isfinite({value}) THEN {exact} ELSE {text} END"
     if kind == "DOUBLE":
-        return f"CASE WHEN isfinite(#{place}) THEN to_json(#{place}) ELSE {text} END"
+        return f"CASE WHEN isfinite({value}) THEN to_json({value}) ELSE {text} END"
     if _SHORT_DECIMAL.match(kind):  # 0.10, not 0.1; longer ones would pass through a double
-        return f"CAST(CAST(#{place} AS VARCHAR) AS JSON)"
-    return f"to_base64(#{place})" if kind == "BLOB" else f"#{place}"
+        return f"CAST(CAST({value} AS VARCHAR) AS JSON)"
+    return f"to_base64({value})" if kind == "BLOB" else value
+
+
+def _with_a_digit(found: re.Match[str]) -> str:
+    digits = int(found[1])
+    return f"DECIMAL({digits + 1},{digits})" if digits < 38 else "VARCHAR"
 
 
 def _finite(text: str) -> str:

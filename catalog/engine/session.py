@@ -6,6 +6,7 @@ They read and write exactly the files that the code names. SQL that people type 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -16,7 +17,13 @@ from typing import Any
 import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from catalog.errors import InvalidInput, LakeError, OperationFailed, StoreUnreachable
+from catalog.errors import (
+    InvalidInput,
+    LakeError,
+    NotAllowed,
+    OperationFailed,
+    StoreUnreachable,
+)
 from catalog.names import lit
 from catalog.partition import HASH_BYTES, HASH_DECIMAL, HASH_LONG
 
@@ -32,6 +39,7 @@ SEALS = {
     "secret_directory": "'/nonexistent/sec'",
     "TimeZone": "'UTC'",
 }
+_WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":.*\}', re.DOTALL)
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?(%|[KMGT]i?B)\Z", re.IGNORECASE)
 
 
@@ -147,6 +155,9 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
     if isinstance(error, duckdb.OutOfMemoryException):
         hint = "Give it more with LAKECTL_MEMORY=8GB, or do less at once."
         return OperationFailed(f"{doing} needs more memory than it may take: {first}.", hint)
+    if isinstance(error, duckdb.PermissionException):
+        hint = "SQL reads the datasets of the lake and nothing else; lakectl ingest loads files."
+        return NotAllowed(f"{doing} is not allowed to do that: {first}.", hint)
     if isinstance(error, duckdb.InterruptException):
         return OperationFailed(f"{doing} was stopped.")
     unfit = duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException
@@ -157,6 +168,8 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
 
 def _first_sentence(text: str) -> str:
     """DuckDB's message without its class, its excerpt of the statement and its stack."""
+    wrapped = _WRAPPED.search(text)  # an error that passed through another thread
+    text = json.loads(wrapped[0])["exception_message"] if wrapped else text
     line = re.split(r"\n\s*\n|\nLINE \d+:|\n\s*Possible|\nStack", text.strip())[0]
     line = re.sub(r"\A[A-Z][\w ]* Error: ", "", line)
     return " ".join(line.split()).rstrip(".")

@@ -42,6 +42,10 @@ def rollback(
     number = version.version if version else 0
     moved = (version.rows if version else 0) - dataset.summary.rows
     plan = f"{name} goes from v{dataset.summary.version} to v{number} ({signed(moved)} rows)."
+    if dry_run and output_form == "json":
+        now = dataset.summary.version
+        output.print_json({"dataset": name, "from": now, "to": number, "rows_change": moved})
+        return
     if dry_run:
         output.say(plan)
         return

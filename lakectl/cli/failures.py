@@ -16,6 +16,7 @@ from screens.text import safe
 
 CRASH, INTERRUPTED = 70, 130
 # Of a lake's own files such an error is told where it happens; what comes up here is the output.
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -57,7 +58,7 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     """(word, message, hint, exit code) of any error."""
     if isinstance(error, LakeError):
         return error.code, error.message, error.hint, error.exit_code
-    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt):
+    if isinstance(error, click.exceptions.Abort | KeyboardInterrupt) or _stopped_duckdb(error):
         return "interrupted", "Interrupted; the lake is as it was.", None, INTERRUPTED
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "lakectl"
@@ -67,6 +68,10 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     if isinstance(error, MemoryError):
         hint = "Give it less to do at once, or more memory: LAKECTL_MEMORY=4GB."
         return "failed", "There was not enough memory.", hint, 1
+    if isinstance(error, OSError) and error.errno in _CLOSED and error.filename:
+        hint = "Look at who owns it and how its disk is mounted; reading goes on as before."
+        why = f"{error.filename} cannot be written: {error.strerror}."
+        return "unreachable", why, hint, 5
     if isinstance(error, OSError) and error.errno in _FULL:
         hint = "Free some space there, or write to another place."
         return "failed", f"The output could not be written: {error.strerror}.", hint, 1
@@ -74,6 +79,11 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     first = (str(error).strip() or name).splitlines()[0]
     hint = "This is a mistake in lakectl. Run it again with --debug and report what it shows."
     return "crash", f"Unexpected {name}: {first}", hint, CRASH
+
+
+def _stopped_duckdb(error: BaseException) -> bool:
+    """DuckDB answers ctrl-c in the middle of its work with an error of its own."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -61,6 +61,40 @@ def test_a_rollback_to_where_it_is_is_a_conflict(history: Lake) -> None:
         history.rollback("n.t", 9)
 
 
+def test_a_load_on_a_branch_is_undone_before_the_branch_itself(lake: Lake, put: Put) -> None:
+    put("n.t", "a\n1\n")
+    lake.branch("n.t", "side")
+    put("n.t", "a\n2\n", branch="side")
+    assert lake.newest_change() == "the load on a branch of n.t"
+    lake.undo("n.t")
+    assert _values(lake, "side") == [1]
+    lake.undo("n.t")
+    assert lake.describe("n.t").branches == {}
+    assert _values(lake) == [1]
+
+
+def test_bytes_that_came_by_a_branch_are_noticed_once_the_branch_is_main(
+    lake: Lake, put: Put
+) -> None:
+    put("n.t", "a\n1\n")
+    lake.branch("n.t", "side")
+    put("n.t", "a\n2\n", branch="side")
+    assert put("n.t", "a\n2\n", branch="side").skipped
+    assert not put("n.t", "a\n1\n", branch="side", if_seen="load").skipped
+    lake.rollback("n.t", "side")
+    assert put("n.t", "a\n2\n").skipped
+    assert _values(lake) == [1, 1, 2]
+
+
+def test_bytes_of_a_branch_are_loaded_into_main_while_main_lacks_them(lake: Lake, put: Put) -> None:
+    put("n.t", "a\n1\n")
+    lake.branch("n.t", "side")
+    put("n.t", "a\n2\n", branch="side")
+    assert not put("n.t", "a\n2\n").skipped
+    assert put("n.t", "a\n1\n", branch="side").skipped
+    assert _values(lake) == [1, 2]
+
+
 def test_undo_goes_back_step_by_step_to_before_the_dataset_was_there(history: Lake) -> None:
     assert _values(history) == [1, 2, 3]
     for expected in ([1, 2], [1]):

@@ -199,3 +199,61 @@ def test_a_reader_that_goes_away_is_no_error(trips: Shell, form: str) -> None:
         running.stdout.close()
         assert running.stderr.read() == b""
         assert running.wait(60) == 0
+
+
+@pytest.mark.parametrize("form", [[], ["-o", "json"]])
+def test_an_interrupt_ends_a_query_at_once_whatever_duckdb_is_doing(
+    trips: Shell, form: list[str]
+) -> None:
+    import json
+    import signal
+    import subprocess
+    import time
+
+    from lake_shell import command, environment
+
+    # One step of the join of a hundred thousand rows with themselves takes longer than patience.
+    many = "(SELECT range AS v FROM range(300000))"
+    query = f"SELECT count(*) FROM {many} a, {many} b WHERE a.v * b.v % 7 < 3"
+    running = subprocess.Popen(
+        [*command(), "sql", query, *form],
+        cwd=trips.cwd,
+        env=environment(trips.cwd),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    assert running.poll() is None
+    pressed = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=30)
+    assert time.monotonic() - pressed < 5
+    assert running.returncode == 130
+    if form:
+        assert json.loads(err)["error"]["code"] == "interrupted"
+    else:
+        assert err.strip() == "lakectl: Interrupted; the lake is as it was."
+
+
+def test_numbers_that_json_lacks_are_texts_in_an_exported_file(
+    trips: Shell, tmp_path: Path
+) -> None:
+    import json
+
+    select = "SELECT 'nan'::DOUBLE AS f, 'inf'::FLOAT AS g, 0.5::DECIMAL(2,2) AS d FROM source"
+    trips.ingest("-", "--into", "x.odd", "--select", select, stdin=b"a\n1\n")
+    for name, read in (("o.json", lambda text: json.loads(text)[0]), ("o.jsonl", json.loads)):
+        trips.ok("export", "x.odd", "--to", str(tmp_path / name))
+        found = read((tmp_path / name).read_text())
+        assert found == {"f": "nan", "g": "inf", "d": 0.5}
+
+
+def test_sql_that_reaches_for_a_file_is_not_allowed(trips: Shell) -> None:
+    ran = trips.run("sql", "FROM read_csv('/etc/passwd')", "-o", "json")
+    assert (ran.code, ran.error["code"]) == (6, "not_allowed")
+
+
+def test_the_plan_of_a_rollback_is_json_where_that_is_asked_for(trips: Shell) -> None:
+    plan = trips.json("rollback", "nyc.trips", "--to", "1", "--dry-run")
+    assert set(plan) == {"dataset", "from", "to", "rows_change"}

@@ -23,6 +23,37 @@ def own(lake: Shell) -> Iterator[lakectl.Lake]:
         yield opened
 
 
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (pd.DataFrame({"a": pd.period_range("2020-01", periods=2, freq="M")}), "period of pandas"),
+        (pd.DataFrame({"a": [1, "x"]}), "Could not convert 'x'"),
+        (pd.DataFrame({"a": [2**70]}), "too large"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "Duplicate column names"),
+        (pd.DataFrame({"a": [1 + 2j]}), "column a"),
+        (pd.Series([1]), "cannot be turned into Arrow"),
+        (pa.table({}), "no columns"),
+        ([1, 2], "A list cannot be loaded"),
+    ],
+)
+def test_a_frame_that_cannot_be_kept_is_refused_in_a_sentence(
+    own: lakectl.Lake, frame: object, told: str
+) -> None:
+    with pytest.raises(lakectl.LakeError, match=told):
+        own.dataset("nyc.trips").append(frame)
+    assert own.ls() == []
+
+
+def test_what_a_call_says_itself_is_no_option(own: lakectl.Lake) -> None:
+    trips = own.dataset("nyc.trips")
+    for option in ({"mode": "overwrite"}, {"into": "nyc.other"}):
+        with pytest.raises(lakectl.LakeError, match="There is no option"):
+            trips.append(pa.table({"a": [1]}), **option)
+    trips.append(pa.table({"a": [1]}))
+    with pytest.raises(lakectl.LakeError, match="no version 99"):
+        trips.at(99).describe()
+
+
 def test_a_dataset_is_written_and_read_as_frames(own: lakectl.Lake) -> None:
     trips = own.dataset("nyc.trips")
     frame = pd.DataFrame({"id": [1, 2], "city": ["Oslo", None], "fare": [1.5, 2.5]})
