@@ -64,8 +64,8 @@ UNKNOWN = "unknown"
 # What Iceberg v2 cannot hold without loss, with the cast that would do.
 _REFUSED = {
     "HUGEINT": (
-        "a 128-bit integer (sum() and numbers beyond 64 bits give one)",
-        "CAST({c} AS DECIMAL(38,0))",
+        "a 128-bit integer (sum() gives one; a value beyond 64 bits fits a DECIMAL(38,0))",
+        "CAST({c} AS BIGINT)",
     ),
     "UHUGEINT": ("an unsigned 128-bit integer", "CAST({c} AS DECIMAL(38,0))"),
     "UBIGINT": ("an unsigned 64-bit integer", "CAST({c} AS DECIMAL(20,0))"),
