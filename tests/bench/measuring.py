@@ -62,9 +62,20 @@ class Broken(Exception):
     """A child failed: there is nothing to measure."""
 
 
+_SLOWING = {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+
+
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without any word that the lake listens to."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("LAKECTL_")}
+    """This process's environment without any word that the lake or its speed listens to.
+
+    An installed program is compiled once; a container's PYTHONDONTWRITEBYTECODE would have ours
+    compiled at every start.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LAKECTL_") and name not in _SLOWING
+    }
     return kept | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)} | dict(more or {})
 
 
