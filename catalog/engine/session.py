@@ -40,6 +40,9 @@ SEALS = {
     "TimeZone": "'UTC'",
 }
 _WRAPPED = re.compile(r'\{"exception_type":.*"exception_message":.*\}', re.DOTALL)
+_ENDS = re.compile(
+    r"\n\s*\n|\nLINE \d+:|\n\s*Possible|\nStack|[\s,.]+try (?:setting|ignore_errors)", re.IGNORECASE
+)
 _MEMORY = re.compile(r"\d+(\.\d+)?\s?(%|[KMGT]i?B)\Z", re.IGNORECASE)
 
 
@@ -167,9 +170,12 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
 
 
 def _first_sentence(text: str) -> str:
-    """DuckDB's message without its class, its excerpt of the statement and its stack."""
+    """DuckDB's message without its class, its excerpt of the statement, its stack and its advice.
+
+    The advice names options of its reader, which nobody here can set.
+    """
     wrapped = _WRAPPED.search(text)  # an error that passed through another thread
     text = json.loads(wrapped[0])["exception_message"] if wrapped else text
-    line = re.split(r"\n\s*\n|\nLINE \d+:|\n\s*Possible|\nStack", text.strip())[0]
+    line = _ENDS.split(text.strip())[0]
     line = re.sub(r"\A[A-Z][\w ]* Error: ", "", line)
     return " ".join(line.split()).rstrip(".")

@@ -236,15 +236,13 @@ def test_an_interrupt_ends_a_query_at_once_whatever_duckdb_is_doing(
         assert err.strip() == "lakectl: Interrupted; the lake is as it was."
 
 
-def test_numbers_that_json_lacks_are_texts_in_an_exported_file(
-    trips: Shell, tmp_path: Path
-) -> None:
+def test_numbers_that_json_lacks_are_texts_in_an_exported_file(lake: Shell, tmp_path: Path) -> None:
     import json
 
     select = "SELECT 'nan'::DOUBLE AS f, 'inf'::FLOAT AS g, 0.5::DECIMAL(2,2) AS d FROM source"
-    trips.ingest("-", "--into", "x.odd", "--select", select, stdin=b"a\n1\n")
+    lake.ingest("-", "--into", "x.odd", "--select", select, stdin=b"a\n1\n")
     for name, read in (("o.json", lambda text: json.loads(text)[0]), ("o.jsonl", json.loads)):
-        trips.ok("export", "x.odd", "--to", str(tmp_path / name))
+        lake.ok("export", "x.odd", "--to", str(tmp_path / name))
         found = read((tmp_path / name).read_text())
         assert found == {"f": "nan", "g": "inf", "d": 0.5}
 
