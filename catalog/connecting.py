@@ -83,6 +83,6 @@ class _Resolver:
             files = self._handles.reader.files(dataset, snapshot)
             paths = [self._handles.warehouse.contain(f.path) for f in files]
             prefix = remote.attach(self._con, self._handles.warehouse, paths)
-            text = select_version(schema, files, prefix)
+            text = select_version(schema, files, prefix, stored=True)
             self._memo[key] = (time.monotonic(), text)
             return text

@@ -120,7 +120,7 @@ def _folder(target: Intent) -> Path:
 
 
 def _scan(staged: list[WrittenFile]) -> str:
-    from catalog.engine.views import exact_path
+    from catalog.engine.views import NO_HIVE, exact_path
 
     listed = ", ".join(lit(exact_path(w.path)) for w in staged)
-    return f"SELECT * FROM read_parquet([{listed}])"
+    return f"SELECT * FROM read_parquet([{listed}], {NO_HIVE})"

@@ -97,6 +97,7 @@ class DataFile:
     checksum: str | None  # `crc32c:` + 8 hex digits, or None for files of other writers
     has_ids: bool = True  # False: its columns are known by name only
     deletes: bool = False  # True: a positional delete file
+    schema_id: int | None = None  # the schema it was written with, where that is known
 
 
 @dataclass(frozen=True, slots=True)

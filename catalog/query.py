@@ -125,7 +125,7 @@ class _Planner:
         self._made.add(name)
         schema = schema_of(self._handles, dataset, version)
         files = self._handles.reader.files(dataset, snapshot)
-        select = select_version(schema, files, self._prefix)
+        select = select_version(schema, files, self._prefix, stored=True)
         self.files += [self._prefix + self._handles.warehouse.contain(f.path) for f in files]
         if name[:-1] != ("main",):
             schema_name = ".".join(ident(part) for part in name[:-1])

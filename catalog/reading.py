@@ -48,7 +48,7 @@ def opened_version(
     schema = query.schema_of(handles, dataset, version)
     files = handles.reader.files(dataset, version.snapshot_id if version else None)
     with opened(handles, files) as (con, prefix):
-        yield con, select_version(schema, files, prefix)
+        yield con, select_version(schema, files, prefix, stored=True)
 
 
 def preview(
@@ -72,7 +72,7 @@ def preview(
     from catalog.engine.views import select_version
 
     with opened(handles, chosen) as (con, prefix):
-        select = select_version(schema, chosen, prefix)
+        select = select_version(schema, chosen, prefix, stored=True)
         found = rows.fetch(con, f"SELECT * FROM ({select}) LIMIT {limit} OFFSET {offset - skipped}")
     total = version.rows if version else 0
     return QueryResult(found.columns, found.kinds, found.rows, more=total > offset + limit)

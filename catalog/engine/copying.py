@@ -10,7 +10,7 @@ import duckdb
 
 from catalog import partition
 from catalog.engine.session import only_row, provide_hashes, told
-from catalog.engine.views import field_ids
+from catalog.engine.views import NO_HIVE, field_ids
 from catalog.model import WrittenFile
 from catalog.names import ident, lit
 from catalog.partition import PartitionField
@@ -101,9 +101,8 @@ def _written(
     for key, part in parts.items():
         value = found[key]
         if value is not None and _is_hashed(part, schema):
-            select = (
-                f"SELECT {partition.sql(part, schema)} FROM read_parquet({lit(row[0])}) LIMIT 1"
-            )
+            value_sql = partition.sql(part, schema)
+            select = f"SELECT {value_sql} FROM read_parquet({lit(row[0])}, {NO_HIVE}) LIMIT 1"
             (value,) = only_row(con, select)
         values.append(value)
     return WrittenFile(row[0], row[1], row[2], row[4], tuple(values))

@@ -26,7 +26,7 @@ import duckdb
 from catalog.engine import tallying
 from catalog.engine.guards import guard, is_castable
 from catalog.engine.session import only_row, told
-from catalog.engine.views import exact_path
+from catalog.engine.views import NO_HIVE, exact_path
 from catalog.errors import InvalidInput, OperationFailed
 from catalog.names import free_name, ident, lit
 from catalog.sources import SourceFile, TextOptions
@@ -258,7 +258,7 @@ def raw_scan(file: CsvFile, path: Path | None = None, extra: Sequence[str] = ())
         compression = "none"
     # Never `new_line`: a wrong one loads no rows and says nothing.
     return (
-        f"read_csv({lit(exact_path(str(path or file.path)))}, auto_detect=false, "
+        f"read_csv({lit(exact_path(str(path or file.path)))}, auto_detect=false, {NO_HIVE}, "
         f"header={str(header).lower()}, skip={skip}, delim={lit(file.delimiter)}, "
         "quote='\"', escape='\"', "
         f"strict_mode=true, null_padding=false, max_line_size={MAX_LINE}, "

@@ -14,7 +14,7 @@ from catalog.engine import csvfiles
 from catalog.engine.csvrecords import Reject
 from catalog.engine.rejects import Rejects
 from catalog.engine.session import only_row, told
-from catalog.engine.views import exact_path
+from catalog.engine.views import NO_HIVE, exact_path
 from catalog.errors import InvalidInput
 from catalog.names import ident, lit
 from catalog.sources import SourceFile
@@ -28,11 +28,11 @@ _OPTIONS = (
 
 def scan(file: SourceFile) -> str:
     """The rows of a file as DuckDB types them."""
-    return f"read_json({_path(file)}, {_packed(file)}, {_OPTIONS})"
+    return f"read_json({_path(file)}, {_packed(file)}, {NO_HIVE}, {_OPTIONS})"
 
 
 def _objects(file: SourceFile) -> str:
-    return f"read_json_objects({_path(file)}, {_packed(file)})"
+    return f"read_json_objects({_path(file)}, {_packed(file)}, {NO_HIVE})"
 
 
 def _path(file: SourceFile) -> str:

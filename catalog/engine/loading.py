@@ -20,7 +20,7 @@ from catalog.engine import csvfiles, csvrecords, footers, guards, jsonfiles, tal
 from catalog.engine.csvfiles import CsvFile
 from catalog.engine.rejects import Rejects
 from catalog.engine.session import translate
-from catalog.engine.views import exact_path
+from catalog.engine.views import NO_HIVE, exact_path
 from catalog.errors import InvalidInput, LakeError, OperationFailed, SchemaConflict
 from catalog.names import ident, lit
 from catalog.schema import Schema, SchemaPolicy, plan_evolution
@@ -88,7 +88,7 @@ class SourceSet:
             return self._open_csv(file, options, wanted)
         path = lit(exact_path(str(file.path)))
         if file.format == "parquet":
-            scan = f"read_parquet({path})"
+            scan = f"read_parquet({path}, {NO_HIVE})"
         elif file.format == "json":
             scan = jsonfiles.scan(file)
         else:
@@ -182,12 +182,19 @@ class SourceSet:
             for p in self._parts
             for name in sorted(p.mixed)
         ]
-        return mixed + [
-            f"{p.source.label}: the first line was read as data, so its columns are column1, "
-            "column2, …; if it names them, say --header"
-            for p in self._parts
-            if p.csv is not None and not p.csv.header and not p.csv.header_said
-        ]
+        folders = sorted({p for part in self._parts for p in _partition_folders(part)})
+        told = "looks like a partition; only what is in the files is loaded"
+        hive = [f"the folder {folder} {told}" for folder in folders]
+        return (
+            mixed
+            + hive
+            + [
+                f"{p.source.label}: the first line was read as data, so its columns are column1, "
+                "column2, …; if it names them, say --header"
+                for p in self._parts
+                if p.csv is not None and not p.csv.header and not p.csv.header_said
+            ]
+        )
 
     def fields(self, policy: SchemaPolicy) -> tuple[Field, ...]:
         """The columns of all files together, in order of appearance.
@@ -275,6 +282,13 @@ class SourceSet:
         scans = [s.scan for s in splits if column.name in s.file.names]
         kind = csvfiles.widest(self._con, scans, column) if scans else None
         return Field(0, column.name, kind) if kind is not None else column
+
+
+def _partition_folders(part: _Part) -> list[str]:
+    """Folders above a file that look like `year=2021`, unless the file has that column itself."""
+    names = {f.name.lower() for f in part.fields}
+    above = part.source.label.split("/")[:-1]
+    return [f for f in above if "=" in f and f.split("=")[0].lower() not in names]
 
 
 def _refuse_unfit(file: SourceFile, names: list[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.engine.csvrecords import Reject
+from catalog.engine.views import NO_HIVE
 from catalog.names import lit
 from catalog.types import Field, Primitive
 
@@ -35,5 +36,5 @@ def rejects_select(rejects: Rejects) -> str:
     return (
         'SELECT now() AS loaded_at, file, line, "column", reason, raw FROM read_ndjson('
         f"[{listed}], columns={{file: 'VARCHAR', line: 'BIGINT', 'column': 'VARCHAR', "
-        "reason: 'VARCHAR', raw: 'VARCHAR'})"
+        f"reason: 'VARCHAR', raw: 'VARCHAR'}}, {NO_HIVE})"
     )

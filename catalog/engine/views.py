@@ -15,14 +15,22 @@ from catalog.names import ident, lit
 from catalog.schema import Schema
 from catalog.types import Field, children, duckdb_of
 
+# For every reader of files: a folder above them that looks like a partition, as in `id=7/a.csv`,
+# would become a column, and replace the one in the file.
+NO_HIVE = "hive_partitioning=false"
 
-def select_version(schema: Schema, files: Sequence[DataFile], prefix: str = "") -> str:
+
+def select_version(
+    schema: Schema, files: Sequence[DataFile], prefix: str = "", *, stored: bool = False
+) -> str:
     """A SELECT of all rows of a version.
 
     Args:
         schema: the columns as they shall come out.
         files: the version's files, positional delete files among them.
         prefix: put before each path; names the filesystem that reads remote files.
+        stored: the schema is one of the table's, its id included. Files that we wrote with that
+            very schema are read as they are: binding the map of ids takes longer than their footer.
 
     Raises:
         NotAllowed: never silently: a file that DuckDB cannot be trusted to read.
@@ -37,7 +45,8 @@ def select_version(schema: Schema, files: Sequence[DataFile], prefix: str = "") 
     by_id = [f for f in data if f.has_ids]
     by_name = [f for f in data if not f.has_ids]
     if by_id:
-        source = _scan(by_id, schema_map(schema.fields), prefix)
+        as_they_are = stored and all(_written_as(f, schema) for f in by_id)
+        source = _scan(by_id, None if as_they_are else schema_map(schema.fields), prefix)
         parts.append(_without_deleted(columns, source, deletes, prefix))
     if by_name:
         source = _scan(by_name, _name_map(schema.fields), prefix)
@@ -45,9 +54,14 @@ def select_version(schema: Schema, files: Sequence[DataFile], prefix: str = "") 
     return " UNION ALL ".join(parts)
 
 
-def _scan(files: Sequence[DataFile], columns: str, prefix: str) -> str:
+def _written_as(file: DataFile, schema: Schema) -> bool:
+    """Whether the lake itself wrote a file with exactly this schema; only it keeps checksums."""
+    return file.checksum is not None and file.schema_id == schema.schema_id
+
+
+def _scan(files: Sequence[DataFile], columns: str | None, prefix: str) -> str:
     listed = ", ".join(lit(prefix + exact_path(f.path)) for f in files)
-    return f"read_parquet([{listed}], schema={columns})"
+    return f"read_parquet([{listed}], {f'schema={columns}' if columns else NO_HIVE})"
 
 
 def _without_deleted(columns: str, source: str, deletes: Sequence[DataFile], prefix: str) -> str:
@@ -58,7 +72,7 @@ def _without_deleted(columns: str, source: str, deletes: Sequence[DataFile], pre
     scheme = "'^[a-z]+://'"
     return (
         f"SELECT {columns} FROM (SELECT *, filename, file_row_number FROM {source}) d "
-        f"ANTI JOIN (SELECT file_path, pos FROM read_parquet([{listed}])) x "
+        f"ANTI JOIN (SELECT file_path, pos FROM read_parquet([{listed}], {NO_HIVE})) x "
         f"ON regexp_replace(x.file_path, {scheme}, '') = "
         f"regexp_replace(d.filename, {scheme}, '') AND x.pos = d.file_row_number"
     )

@@ -241,8 +241,10 @@ class Reader(Connection):
             raise NotFound(f"{dataset.name} has no snapshot {snapshot_id}.")
         version, linear = head[0]
         added = self.rows(
-            "SELECT path, rows, bytes, checksum, has_ids, deletes, version FROM data_files "
-            "WHERE dataset_id = :id AND version <= :version ORDER BY id",
+            "SELECT f.path, f.rows, f.bytes, f.checksum, f.has_ids, f.deletes, f.version, "
+            "v.schema_id FROM data_files f LEFT JOIN versions v "
+            "ON v.dataset_id = f.dataset_id AND v.version = f.version "
+            "WHERE f.dataset_id = :id AND f.version <= :version ORDER BY f.id",
             id=dataset.id,
             version=version,
         )
@@ -259,8 +261,8 @@ class Reader(Connection):
             added = [row for row in added if row[6] in line]
             gone = {path for path, at in removed if at in line}
         return [
-            DataFile(path, rows, size, checksum, bool(has_ids), bool(deletes))
-            for path, rows, size, checksum, has_ids, deletes, _ in added
+            DataFile(path, rows, size, checksum, bool(has_ids), bool(deletes), schema_id)
+            for path, rows, size, checksum, has_ids, deletes, _, schema_id in added
             if path not in gone
         ]
 

@@ -14,7 +14,7 @@ import pytest
 
 from catalog.errors import InvalidInput, NotFound
 from catalog.ingest import IngestRequest
-from lakectl.lake import Lake
+from lakectl.lake import Lake, init_lake, open_lake
 
 Put = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -129,3 +129,45 @@ def test_a_merge_of_no_rows_changes_nothing(lake: Lake, put: Put) -> None:
     report = put("n.t", "id,v\n", mode="merge", key=("id",))
     assert (report.version, report.rows_added, report.rows) == (1, 0, 1)
     assert lake.describe("n.t").summary.version == 1
+
+
+def test_a_folder_that_looks_like_a_partition_changes_no_value(tmp_path: Path) -> None:
+    home = tmp_path / "id=7"
+    home.mkdir()
+    init_lake(home / "lake")
+    pq.write_table(pa.table({"id": [1, 2], "v": ["a", "b"]}), home / "t.parquet")
+    (home / "t.ndjson").write_text('{"id":1,"v":"a"}\n{"id":2,"v":"b"}\n')
+    (home / "t.csv").write_text("id,v\n1,a\n2,b\n")
+    (home / "bad.csv").write_text("id,v\n9,z\nx,c\n")
+    (home / "more.csv").write_text("id,v\n2,B\n3,C\n")
+    whole = [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}]
+    with open_lake(home / "lake") as lake:
+        for form in ("parquet", "ndjson", "csv"):
+            name = f"n.{form}"
+            source = (str(home / f"t.{form}"),)
+            lake.ingest(IngestRequest(into=name, sources=source))
+            assert lake.to_arrow(name).to_pylist() == whole
+            assert lake.sql(f"SELECT * FROM {name} ORDER BY id").rows == ((1, "a"), (2, "b"))
+            assert lake.preview(name).rows == ((1, "a"), (2, "b"))
+        bad = (str(home / "bad.csv"),)
+        lake.ingest(IngestRequest(into="n.csv", sources=bad, on_bad_row="quarantine"))
+        assert lake.sql("SELECT line, raw FROM n.csv_quarantine").rows == ((3, "x,c"),)
+        more = (str(home / "more.csv"),)
+        lake.ingest(IngestRequest(into="n.csv", sources=more, mode="merge", key=("id",)))
+        assert lake.sql("SELECT id, v FROM n.csv ORDER BY id").rows == (
+            (1, "a"),
+            (2, "B"),
+            (3, "C"),
+            (9, "z"),
+        )
+
+
+def test_a_partition_that_only_the_folder_names_is_told(
+    lake: Lake, tmp_path: Path, rows: Rows
+) -> None:
+    folder = tmp_path / "trips" / "year=2021"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"id": [1]}), folder / "t.parquet")
+    report = lake.ingest(IngestRequest(into="n.t", sources=(str(tmp_path / "trips"),)))
+    assert rows("n.t") == [{"id": 1}]
+    assert any("year=2021 looks like a partition" in note for note in report.notes)
