@@ -69,8 +69,8 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
         hint = "Give it less to do at once, or more memory: LAKECTL_MEMORY=4GB."
         return "failed", "There was not enough memory.", hint, 1
     if isinstance(error, OSError) and error.errno in _CLOSED and error.filename:
-        hint = "Look at who owns it and how its disk is mounted; reading goes on as before."
-        why = f"{error.filename} cannot be written: {error.strerror}."
+        hint = "Look at who owns it and how its disk is mounted."
+        why = f"There is no access to {error.filename}: {error.strerror}."
         return "unreachable", why, hint, 5
     if isinstance(error, OSError) and error.errno in _FULL:
         hint = "Free some space there, or write to another place."

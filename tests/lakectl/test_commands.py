@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,7 +136,6 @@ _LITTLE = [["ls"], ["sql", "SELECT 1"], ["show", "nyc.trips"], ["--help"], ["--v
 
 @pytest.mark.parametrize("words", _LITTLE)
 def test_a_reader_that_was_never_there_is_no_error_either(trips: Shell, words: list[str]) -> None:
-    import os
     import subprocess
 
     from lake_shell import command, environment
@@ -255,3 +256,16 @@ def test_sql_that_reaches_for_a_file_is_not_allowed(trips: Shell) -> None:
 def test_the_plan_of_a_rollback_is_json_where_that_is_asked_for(trips: Shell) -> None:
     plan = trips.json("rollback", "nyc.trips", "--to", "1", "--dry-run")
     assert set(plan) == {"dataset", "from", "to", "rows_change"}
+
+
+def test_a_place_without_access_is_told_as_such_and_not_as_a_mistake(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from lakectl.cli import failures
+
+    for number in (errno.EROFS, errno.EACCES):
+        error = OSError(number, os.strerror(number), "/lake/.lakectl/locks/7a.lock")
+        assert failures.tell(error, []) == 5
+        told = capsys.readouterr().err
+        assert "no access to /lake/.lakectl/locks/7a.lock" in told
+        assert "mistake in lakectl" not in told
