@@ -8,6 +8,7 @@ that fails later leaves the lake as it was.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import threading
@@ -34,6 +35,8 @@ from catalog.types import Field
 if TYPE_CHECKING:
     from catalog.engine.loading import SourceSet
     from catalog.engine.rejects import Rejects
+
+_HOST = f"{os.uname().nodename}."  # scratch folders are called HOST.PID.XXXX
 
 _RETRIES = 6
 
@@ -99,11 +102,26 @@ def _importing_commit_side() -> Iterator[None]:
         thread.join()
 
 
+def _sweep(place: Path) -> None:
+    """Remove what loads of this host left that were killed."""
+    for entry in place.iterdir():
+        pid = entry.name.removeprefix(_HOST).split(".")[0]
+        if not entry.name.startswith(_HOST) or not pid.isdigit():
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(entry, ignore_errors=True)
+        except OSError:  # it runs, and belongs to somebody else
+            continue
+
+
 @contextmanager
 def _scratch(handles: Handles) -> Iterator[Path]:
     place = handles.state / "scratch"
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=place))
+    _sweep(place)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_HOST}{os.getpid()}.", dir=place))
     try:
         yield folder
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -553,3 +554,19 @@ def test_a_lake_on_an_object_store_and_postgres_does_all_the_same(
 def test_an_ingest_request_needs_a_source(lake: Lake) -> None:
     with pytest.raises(InvalidInput, match="nothing to load"):
         lake.ingest(IngestRequest(into="n.t"))
+
+
+def test_what_a_killed_load_left_aside_is_gone_after_the_next(lake: Lake, put: Put) -> None:
+    scratch = lake.handles.state / "scratch"
+    put("n.t", "a\n1\n")
+    assert list(scratch.iterdir()) == []
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = os.uname().nodename
+    left, running = scratch / f"{host}.{dead.pid}.x", scratch / f"{host}.{os.getppid()}.x"
+    elsewhere = scratch / f"another-host.{dead.pid}.x"
+    for folder in (left, running, elsewhere):
+        folder.mkdir()
+        (folder / "clean-0.ndjson").write_text("{}")
+    put("n.t", "a\n2\n")
+    assert sorted(scratch.iterdir()) == sorted([running, elsewhere])
