@@ -121,6 +121,9 @@ def _set_ref(handles: Handles, name: str, ref: str, at: str | int | None, kind: 
     other = "branch" if kind == "tag" else "tag"
     if ref in _refs(dataset, other):
         raise Conflict(f"{name} has a {other} called {ref!r} already.")
+    if _refs(dataset, kind).get(ref) == version.snapshot_id:
+        told = f"{kind.capitalize()} {ref} of {name} is v{version.version} already."
+        return Done(told, dataset)
     after = _write_ref(handles, dataset, ref, version.snapshot_id, kind, None)
     return Done(f"{kind.capitalize()} {ref} of {name} is v{version.version}.", after)
 

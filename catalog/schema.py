@@ -322,4 +322,5 @@ def _remedy(change: Change) -> str:
         return f"{passing}: shape it with --select; {other}"
     quoted = '"' + change.field.replace('"', '""') + '"'
     cast = f"CAST({quoted} AS {types.duckdb_of(types.from_json(before))}) AS {quoted}"
-    return f"{passing}: --select 'SELECT * REPLACE ({cast}) FROM source'; {other}"
+    nulls = f" (TRY_CAST makes NULL of what is no {before})" if change.after == "string" else ""
+    return f"{passing}: --select 'SELECT * REPLACE ({cast}) FROM source'{nulls}; {other}"

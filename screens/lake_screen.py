@@ -135,6 +135,7 @@ class LakeScreen(Steady, Screen[None]):
 
     def action_command(self, name: str) -> None:
         """Do the command, or another of the same key, or tell why it is of no use now."""
+        self.query_one(StatusLine).go_on()
         now = self.context()
         command = commands.on_key_of(name, self.PLACE, now)
         why = command.why_disabled(now)

@@ -90,6 +90,9 @@ class QueryScreen(LakeScreen):
             self._waiting = text
             return
         self._remember(self._editor.text)
+        if self._since is None and text != self._editor.text:  # what is below belongs to another
+            self._grid.border_title = Content("Result")
+            self._grid.tell(Notice("This query was not run yet.", ("ctrl+j or F5 runs it.",)))
         self._editor.text = text
         self._editor.move_cursor(self._editor.document.end)
         self.set_focus(self._editor)

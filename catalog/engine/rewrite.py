@@ -25,6 +25,12 @@ _PURE = frozenset(
     # `trunc` is what DuckDB makes of INTERVAL 1 HOUR
     "+ - * / || now today current_date get_current_timestamp date_trunc trunc".split()
 )
+_ALIAS_BEHIND = re.compile(
+    r"\bAT\s*\(\s*(?:VERSION|TIMESTAMP)\s*=>[^()]*\)\s+(?:AS\s+)?"
+    r"(?!WHERE|GROUP|ORDER|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|ANTI|SEMI|ON|USING|UNION|LIMIT|SELECT)"
+    r"[A-Z_]\w*\b",
+    re.IGNORECASE,
+)
 _MOMENTS = "Write a moment as '2026-01-31 12:00' or now() - INTERVAL 1 DAY."
 _LEAVES = frozenset({"CONSTANT", "CAST", "TYPE", "PARAMETER", "FUNCTION"})
 _READ_ONLY_HINT = "Change data with the commands: lakectl ingest, rollback, export (see --help)."
@@ -81,7 +87,7 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
         with told("The query"):
             found = con.extract_statements(sql)
     except InvalidInput as error:
-        if re.search(r"\bAT\s*\(", sql, re.IGNORECASE):
+        if _ALIAS_BEHIND.search(sql):
             hint = "An alias stands before AT: FROM nyc.trips AS t AT (VERSION => 3)."
             raise InvalidInput(error.message, hint) from error
         raise

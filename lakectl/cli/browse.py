@@ -64,13 +64,15 @@ def _human(column: str, value: Any) -> str:
 @output_option
 @click.pass_context
 def ls(ctx: click.Context, namespace: str | None, dropped: bool, output_form: str | None) -> None:
-    """List the datasets, all or those of NAMESPACE."""
+    """List the datasets, all or those of NAMESPACE; or one by its full name."""
     lake = open_lake(ctx)
     if dropped:
         found = [{**summary_object(s), "dropped_at": at} for s, at in lake.dropped()]
         columns = ["name", "version", "rows", "bytes", "dropped_at"]
     else:
-        found = [summary_object(s) for s in lake.ls(namespace)]
+        one = namespace is not None and "." in namespace
+        listed = [lake.describe(str(namespace)).summary] if one else lake.ls(namespace)
+        found = [summary_object(s) for s in listed]
         columns = ["name", "version", "rows", "bytes", "updated_at", "owner", "description"]
     if output_form in {"json", "jsonl"}:
         _print_objects(found, output_form)

@@ -113,6 +113,11 @@ class StatusLine(Widget):
             self._news = None
             self.refresh(layout=True)
 
+    def go_on(self) -> None:
+        """The person does something else: what was said of the last key is no longer of use."""
+        if self._news is not None and self._news[0] in {"warn", "tell"}:
+            self.hush()
+
     @property
     def text(self) -> str:
         """What the line says."""

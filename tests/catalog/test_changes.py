@@ -61,6 +61,16 @@ def test_a_rollback_to_where_it_is_is_a_conflict(history: Lake) -> None:
         history.rollback("n.t", 9)
 
 
+def test_a_name_given_again_to_the_same_version_is_no_change(lake: Lake, put: Put) -> None:
+    put("n.t", "a\n1\n")
+    lake.tag("n.t", "gold")
+    before = lake.describe("n.t")
+    assert "already" in lake.tag("n.t", "gold").sentence
+    assert lake.describe("n.t") == before
+    lake.undo("n.t")
+    assert lake.describe("n.t").tags == {}
+
+
 def test_a_load_on_a_branch_is_undone_before_the_branch_itself(lake: Lake, put: Put) -> None:
     put("n.t", "a\n1\n")
     lake.branch("n.t", "side")

@@ -248,6 +248,11 @@ def test_numbers_that_json_lacks_are_texts_in_an_exported_file(lake: Shell, tmp_
         assert found == {"f": "nan", "g": "inf", "d": 0.5}
 
 
+def test_a_list_may_be_of_one_dataset(trips: Shell) -> None:
+    assert [one["name"] for one in trips.json("ls", "nyc.trips")] == ["nyc.trips"]
+    assert trips.run("ls", "nyc.none").code == 3
+
+
 def test_sql_that_reaches_for_a_file_is_not_allowed(trips: Shell) -> None:
     ran = trips.run("sql", "FROM read_csv('/etc/passwd')", "-o", "json")
     assert (ran.code, ran.error["code"]) == (6, "not_allowed")

@@ -278,6 +278,24 @@ async def test_escape_leaves_the_sql_screen_when_no_query_runs(lake_backend, dri
         assert driver.app.screen.context().place == "datasets"
 
 
+async def test_the_result_of_a_query_does_not_stand_below_another_one(lake_backend, drive):
+    async with drive(lake_backend) as driver:
+        await driver.press("2", *"zz", "f5")
+        assert "Result · failed" in driver.text
+        await driver.press("escape", "s")
+        assert "SELECT *" in driver.text
+        assert "This query was not run yet." in driver.text
+        assert "failed" not in driver.text
+
+
+async def test_what_was_said_of_a_key_is_gone_with_the_next(lake_backend, drive):
+    async with drive(lake_backend) as driver:
+        await driver.press("escape")
+        assert "This is the top. q leaves." in driver.text
+        await driver.press("v")
+        assert "This is the top" not in driver.text
+
+
 async def test_a_comment_that_is_cut_in_the_list_can_be_read_in_full(
     fresh_backend, fresh_lake, drive
 ):
