@@ -62,11 +62,9 @@ def _step(name: str, above: str = "$") -> str:
     return f'{above}."{escaped}"'
 
 
-def mixed(con: duckdb.DuckDBPyConnection, source: str) -> frozenset[str]:
-    """The columns whose values are of several types: DuckDB leaves those as JSON."""
-    relation = con.sql(f"SELECT * FROM {source}")
-    pairs = zip(relation.columns, relation.types, strict=True)
-    return frozenset(name for name, kind in pairs if str(kind) == "JSON")
+def mixed(columns: Iterable[tuple[str, Any]]) -> frozenset[str]:
+    """Of names and DuckDB types: the columns of several types, which DuckDB leaves as JSON."""
+    return frozenset(name for name, kind in columns if str(kind) == "JSON")
 
 
 def unquoted(source: str, names: Iterable[str]) -> str:
@@ -157,7 +155,7 @@ def sort_json_lines(file: SourceFile, scratch: Path) -> tuple[SourceFile, Reject
 
 def _json_fault(raw: bytes) -> str | None:
     try:
-        text, at = raw.decode().strip(), 0
+        text, at = raw.decode("utf-8-sig").strip(), 0
         while at < len(text):  # several objects may share a line
             found, at = _DECODER.raw_decode(text, at)
             if not isinstance(found, dict):

@@ -93,9 +93,7 @@ class SourceSet:
             scan = jsonfiles.scan(file)
         else:
             scan = self._register_arrow(file)
-        fields = self._described(file, scan)
-        mixed = jsonfiles.mixed(self._con, scan) if file.format == "json" else frozenset()
-        return _Part(file, fields, scan, mixed)
+        return self._described(file, scan)
 
     def _open_csv(
         self, file: SourceFile, options: TextOptions, wanted: Mapping[str, Type]
@@ -109,21 +107,22 @@ class SourceSet:
             fields = csvfiles.propose(self._con, shape, scan, wanted)
         return _Part(file, fields, csv=shape)
 
-    def _described(self, file: SourceFile, scan: str) -> tuple[Field, ...]:
+    def _described(self, file: SourceFile, scan: str) -> _Part:
         try:
             relation = self._con.sql(f"SELECT * FROM {scan}")
         except duckdb.Error as error:
             raise _unreadable(file, error) from error
         columns, kinds = list(relation.columns), list(relation.types)
+        pairs = list(zip(columns, kinds, strict=True))
+        mixed = jsonfiles.mixed(pairs) if file.format == "json" else frozenset()
         try:
             if file.format == "parquet":
                 footers.refuse_bent(self._con, file.path)
             if file.format == "json":
                 types.refuse_twins(jsonfiles.own_names(self._con, file, columns), "It")
-                jsonfiles.refuse_rounded(self._con, file, zip(columns, kinds, strict=True))
-            if self._as_is:
-                return ()
-            return types.fields_from_duckdb(columns, kinds)
+                jsonfiles.refuse_rounded(self._con, file, pairs)
+            fields = () if self._as_is else types.fields_from_duckdb(columns, kinds)
+            return _Part(file, fields, scan, mixed)
         except InvalidInput as error:
             raise InvalidInput(f"{file.label}: {error.message}", error.hint) from error
 

@@ -60,7 +60,7 @@ def test_texts_among_other_json_values_keep_their_own_length(put: Put, rows: Row
 
 
 def test_objects_may_share_a_line_also_when_bad_lines_are_put_aside(put: Put, rows: Rows) -> None:
-    lines = '{"a":1} {"a":2}{"a":3}\n{"a":\n{"a":4}\n'
+    lines = '\ufeff{"a":1} {"a":2}{"a":3}\n{"a":\n{"a":4}\n'
     report = put("n.t", lines, "source.ndjson", on_bad_row="quarantine")
     assert report.quarantined == 1
     assert sorted(row["a"] for row in rows("n.t")) == [1, 2, 3, 4]
