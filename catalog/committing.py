@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog import merging, writing
@@ -201,7 +201,7 @@ def _commit(
         )
         spec, schema = metadata.spec(), metadata.schema()
         change = _change(load, effect, published, schema, spec)
-        rows = _rows(load, target, effect, published)
+        rows = _rows(load, target, effect, published, _journal(load, None, change))
         made = writing.commit_new(
             load.handles, target.dataset_id, load.name, metadata, (change, rows)
         )
@@ -217,14 +217,8 @@ def _commit(
         if 0 not in prepared:  # once: a retry keeps the manifest of its files
             schema = tables.iceberg_schema(load.schema)
             prepared[0] = _change(load, effect, published, schema, state.metadata.spec())
-        rows = _rows(load, target, effect, published)
-        if load.branch != "main":
-            write = prepared[0].write
-            assert write is not None
-            before = {"ref": load.branch, "at": now.branches.get(load.branch)}
-            after = {"ref": load.branch, "at": write.snapshot_id}
-            rows = replace(rows, journal=("branch load", before, after))
-        return prepared[0], rows
+        journal = _journal(load, now, prepared[0])
+        return prepared[0], _rows(load, target, effect, published, journal)
 
     return writing.commit_existing(load.handles, load.dataset.id, plan)
 
@@ -276,11 +270,24 @@ def _properties(load: Load) -> Mapping[str, str]:
     return {KEY_COLUMNS: json.dumps(list(load.key_columns))} if load.key_columns else {}
 
 
+_Journal = tuple[str, Mapping[str, Any], Mapping[str, Any]]
+
+
+def _journal(load: Load, now: Dataset | None, change: Change) -> _Journal:
+    """What undo needs: of a load on a branch where that was and is, as of any ref that moves."""
+    if load.branch == "main" or now is None:
+        return ("ingest", {}, {"key": load.write_key})
+    assert change.write is not None
+    before = {"ref": load.branch, "at": now.branches.get(load.branch)}
+    return ("branch load", before, {"ref": load.branch, "at": change.write.snapshot_id})
+
+
 def _rows(
     load: Load,
     target: writing.Intent,
     effect: _Effect,
     published: list[tuple[WrittenFile, DataFile]],
+    journal: _Journal,
 ) -> writing.Rows:
     from catalog.metadata.records import LedgerEntry
 
@@ -293,12 +300,10 @@ def _rows(
         sources=seen.sources if seen else (),
         quarantined=load.quarantined,
     )
-    rows = writing.Rows(
+    return writing.Rows(
         added=tuple(file for _, file in published),
         removed=tuple(file.path for file in effect.replaced),
         ledger=entry,
         intent=target.id,
+        journal=journal,
     )
-    if load.branch != "main":
-        return rows
-    return replace(rows, journal=("ingest", {}, {"key": load.write_key}))

@@ -301,6 +301,5 @@ class Box:
 def _told(header: dict[str, Any]) -> Exception:
     """The child's error as one of ours."""
     message, hint = str(header["message"]), header.get("hint")
-    if header["error"] in {"InvalidInput", "NotAllowed"}:
-        return (InvalidInput if header["error"] == "InvalidInput" else NotAllowed)(message, hint)
-    return OperationFailed(message, hint)
+    known = {"InvalidInput": InvalidInput, "NotAllowed": NotAllowed}
+    return known.get(header["error"], OperationFailed)(message, hint)

@@ -130,17 +130,16 @@ def evaluate(con: duckdb.DuckDBPyConnection, at: At) -> str:
     Raises:
         InvalidInput: it is anything else.
     """
+    hint = _MOMENTS if at.unit == "TIMESTAMP" else None
     for node in _nodes(at.tree):
         name = node.get("function_name", "")
         pure = not name or name in _PURE or name.startswith("to_")
         if ("class" in node and node["class"] not in _LEAVES) or not pure:
-            hint = _MOMENTS if at.unit == "TIMESTAMP" else None
             raise InvalidInput(f"AT ({at.unit} => …) takes a value, not {at.text!r}.", hint)
     kind = "TIMESTAMPTZ" if at.unit == "TIMESTAMP" else "VARCHAR"
     try:
         (value,) = only_row(con, f"SELECT CAST(CAST(({at.text}\n) AS {kind}) AS VARCHAR)")
     except duckdb.Error as error:
-        hint = _MOMENTS if at.unit == "TIMESTAMP" else None
         raise InvalidInput(
             f"AT ({at.unit} => {at.text}) has no value of that kind.", hint
         ) from error
