@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog import committing, merging, names, sources, staging, sync, types, writing
 from catalog.committing import Stale
-from catalog.errors import Conflict, InvalidInput, NotFound, OperationFailed, StoreUnreachable
+from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName
@@ -177,10 +177,7 @@ def _load_all(
 
     with _importing_commit_side():
         if request.frame is not None:
-            names = list(request.frame.schema.names)
-            if not names:
-                raise InvalidInput("The frame has no columns.")
-            types.refuse_twins(names, "The frame")
+            types.refuse_unfit(request.frame.schema.names, "The frame")
             with told("Reading the frame"):
                 work.con.register("lakectl_frame", request.frame)
             return _load_frame(work, request, name, dataset)

@@ -325,6 +325,19 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
         seen[name.lower()] = name
 
 
+def refuse_unfit(names: Sequence[str], where: str) -> None:
+    """Refuse names of columns that DuckDB would change, or not take.
+
+    Raises:
+        InvalidInput: there is none, one is blank, or two are the same but for their case.
+    """
+    if not names:
+        raise InvalidInput(f"{where} has no columns.")
+    refuse_twins(names, where)
+    if any(not name.strip() for name in names):
+        raise InvalidInput(f"{where} has a column without a name.", "Name it in the file.")
+
+
 def fields_from_duckdb(names: list[str], kinds: list[Any]) -> tuple[Field, ...]:
     """The columns of a DuckDB result as fields without ids.
 

@@ -11,7 +11,7 @@ from catalog.engine.views import exact_path
 from catalog.errors import InvalidInput
 from catalog.names import lit
 from catalog.storage import Warehouse
-from catalog.types import refuse_twins
+from catalog.types import refuse_unfit
 
 MAX_PRECISION = 38
 
@@ -51,9 +51,8 @@ def refuse_bent(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         name, children, precision = next(nodes)
         where = f"Struct {name!r}" if depth else "It"
         inside = [visit(depth + 1) for _ in range(children or 0)]
-        refuse_twins(inside, where)
-        if any(not child.strip() for child in inside):
-            raise InvalidInput(f"{where} has a column without a name.", "Name it in the file.")
+        if inside:
+            refuse_unfit(inside, where)
         if (precision or 0) > MAX_PRECISION:
             raise InvalidInput(
                 f"Column {name!r} is a decimal of {precision} digits; "

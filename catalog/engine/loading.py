@@ -136,7 +136,7 @@ class SourceSet:
                 streamed = opened.read(4) == b"\xff\xff\xff\xff"
             opening = pa.ipc.open_stream if streamed else pa.ipc.open_file
             reader = opening(pa.memory_map(str(file.path)))
-            _refuse_unfit(file, reader.schema.names)
+            types.refuse_unfit(reader.schema.names, file.label)
             if streamed:
                 # A table, still in the file: a stream can be read once, and a load may look twice.
                 source: Any = reader.read_all()
@@ -288,15 +288,6 @@ def _partition_folders(part: _Part) -> list[str]:
     names = {f.name.lower() for f in part.fields}
     above = part.source.label.split("/")[:-1]
     return [f for f in above if "=" in f and f.split("=")[0].lower() not in names]
-
-
-def _refuse_unfit(file: SourceFile, names: list[str]) -> None:
-    """Refuse the names of an Arrow file that DuckDB would not take, or change."""
-    if not names:
-        raise InvalidInput(f"{file.label} has no columns.")
-    types.refuse_twins(names, file.label)
-    if any(not name.strip() for name in names):
-        raise InvalidInput(f"{file.label} has a column without a name.", "Name it in the file.")
 
 
 def _own_fields(part: _Part, fields: Sequence[Field]) -> list[Field]:
