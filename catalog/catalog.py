@@ -26,7 +26,8 @@ from catalog.model import (
 from catalog.names import check_part, parse_dataset
 
 if TYPE_CHECKING:
-    from catalog.changes import Annotation, Done
+    from catalog.altering import Annotation
+    from catalog.changes import Done
     from catalog.engine.box import Box
     from catalog.planning import IngestRequest
     from catalog.search import Hit
@@ -90,10 +91,8 @@ class Catalog:
         return self.handles.reader.versions(self.describe(name))
 
     def schemas(self, name: str) -> list[SchemaRevision]:
-        """The history of the schema, oldest first; last the one in force, which undo may revive."""
-        dataset = self.describe(name)
-        revisions = self.handles.reader.schemas(dataset.id)
-        return sorted(revisions, key=lambda r: r.schema.schema_id == dataset.schema.schema_id)
+        """Which schema was in force from when on, oldest first, last the one that is now."""
+        return self.handles.reader.schemas(self.describe(name).id)
 
     def search(self, text: str) -> list[Hit]:
         """The datasets in which every word occurs, best first."""
@@ -197,15 +196,15 @@ class Catalog:
         Raises:
             NotFound: nothing was changed.
         """
-        from catalog import changes
+        from catalog import undoing
 
-        return changes.newest(self.handles, name)
+        return undoing.newest(self.handles, name)
 
     def undo(self, name: str | None = None) -> Done:
         """Take the last change back."""
-        from catalog import changes
+        from catalog import undoing
 
-        return changes.undo(self.handles, name)
+        return undoing.undo(self.handles, name)
 
     def tag(self, name: str, tag: str, at: str | int | None = None) -> Done:
         """Name a version for good."""

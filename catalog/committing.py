@@ -270,16 +270,14 @@ def _properties(load: Load) -> Mapping[str, str]:
     return {KEY_COLUMNS: json.dumps(list(load.key_columns))} if load.key_columns else {}
 
 
-_Journal = tuple[str, Mapping[str, Any], Mapping[str, Any]]
-
-
-def _journal(load: Load, now: Dataset | None, change: Change) -> _Journal:
+def _journal(load: Load, now: Dataset | None, change: Change) -> writing.Journal:
     """What undo needs: of a load on a branch where that was and is, as of any ref that moves."""
     if load.branch == "main" or now is None:
         return ("ingest", {}, {"key": load.write_key})
     assert change.write is not None
     before = {"ref": load.branch, "at": now.branches.get(load.branch)}
-    return ("branch load", before, {"ref": load.branch, "at": change.write.snapshot_id})
+    after = {"ref": load.branch, "at": change.write.snapshot_id, "key": load.write_key}
+    return ("branch load", before, after)
 
 
 def _rows(
@@ -287,7 +285,7 @@ def _rows(
     target: writing.Intent,
     effect: _Effect,
     published: list[tuple[WrittenFile, DataFile]],
-    journal: _Journal,
+    journal: writing.Journal,
 ) -> writing.Rows:
     from catalog.metadata.records import LedgerEntry
 

@@ -7,7 +7,6 @@ that fails later leaves the lake as it was.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import committing, merging, names, sources, staging, sync, types, writing
+from catalog import committing, merging, names, quarantine, sources, staging, sync, types, writing
 from catalog.committing import Stale
 from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
 from catalog.handles import Handles
@@ -308,26 +307,17 @@ def _check_before_quarantine(
         )
 
 
-def _key_of_rejects(key: str) -> str:
-    return hashlib.blake2b(f"{key}:rejects".encode(), digest_size=16).hexdigest()
-
-
-def quarantine_name(name: DatasetName) -> DatasetName:
-    """Where the rejected rows of a dataset go."""
-    return DatasetName(name.namespace, f"{name.name[:52]}_quarantine")
-
-
 def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
     """Keep the bad rows in a dataset of their own, before the good ones become visible."""
     from catalog.engine.rejects import REJECT_FIELDS, rejects_select
 
+    name = quarantine.name_for(plan.name)
     request = IngestRequest(
-        into=str(quarantine_name(plan.name)),
+        into=str(name),
         message=f"rejected while loading {plan.name}",
         run_id=plan.request.run_id,
-        write_key=_key_of_rejects(work.key),
+        write_key=quarantine.key_for(work.key),
     )
-    name = quarantine_name(plan.name)
     select = rejects_select(rejects)
     dataset = _existing(work.handles, name)
     aside = plan_for(work.con, request, name, dataset, REJECT_FIELDS, select)

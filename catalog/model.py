@@ -117,11 +117,11 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class SchemaRevision:
-    """A schema in the history of a dataset."""
+    """A schema that came into force at some time in the history of a dataset."""
 
     schema: Schema
     recorded_at: datetime  # UTC
-    version: int  # the first version that could carry it
+    version: int  # the current version when it came into force
     run_id: str | None
 
 

@@ -139,10 +139,7 @@ def schema_of(handles: Handles, dataset: Dataset, version: Version | None) -> An
     """The schema that a version was written with; the current one for the current version."""
     if version is None or version.snapshot_id == dataset.snapshot_id:
         return dataset.schema  # which may have changed since that snapshot was made
-    for revision in handles.reader.schemas(dataset.id):
-        if revision.schema.schema_id == version.schema_id:
-            return revision.schema
-    return dataset.schema
+    return handles.reader.schema(dataset.id, version.schema_id) or dataset.schema
 
 
 @contextmanager

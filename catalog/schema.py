@@ -92,7 +92,7 @@ class Change:
             case ChangeKind.RENAMED:
                 return f"~ {self.before} -> {self.after} (renamed)"
             case ChangeKind.DOCUMENTED:
-                return f"~ {self.field} documented"
+                return f"~ {self.field} {'documented' if self.after else 'no longer documented'}"
             case ChangeKind.ABSENT:
                 return f"- {self.field} {self.before} (absent here, filled with NULL)"
             case ChangeKind.INCOMPATIBLE:

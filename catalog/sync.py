@@ -8,6 +8,7 @@ snapshots that we do not know, their files and schemas, the key of each write fr
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from catalog.errors import LakeError
 from catalog.handles import Handles
@@ -42,9 +43,10 @@ def adopt(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) ->
         for snapshot in foreign.unknown_snapshots(state, known):
             added, removed = foreign.file_changes(handles.warehouse, state, snapshot)
             commit = records.Commit(
-                dataset=after,
+                dataset=replace(after, schema=tables.schema_of(state, snapshot)),
                 previous_metadata=pointer,
                 at=snapshot.timestamp_ms,
+                new_schema=True,
                 version=tables.version_of(snapshot),
                 added=added,
                 removed=removed,

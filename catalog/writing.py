@@ -97,6 +97,9 @@ class Outcome:
     version: Version | None
 
 
+Journal = tuple[str, Mapping[str, Any], Mapping[str, Any]]  # an action, what was, what is
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """What a commit writes into our tables besides what the new state itself tells."""
@@ -105,7 +108,7 @@ class Rows:
     removed: Sequence[str] = ()
     ledger: Any = None  # catalog.metadata.records.LedgerEntry
     intent: str | None = None
-    journal: tuple[str, Mapping[str, Any], Mapping[str, Any]] | None = None
+    journal: Journal | None = None
     undoes: int | None = None
 
 

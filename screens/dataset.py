@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from catalog.errors import LakeError
 from catalog.model import Dataset, DatasetDiff, QueryResult, SchemaRevision, Version
+from catalog.schema import ChangeKind, diff
 from screens import messages
 from screens.commands import Context
 from screens.keys import bindings
@@ -328,8 +329,17 @@ class DatasetScreen(LakeScreen):
         if target is not None and self._dataset is not None:
             now = self._dataset.summary.rows
             lines += ["", f"rows     {count(now)} → {count(target.rows)}"]
-            lines.append(f"schema   s{self._dataset.schema.schema_id} → s{target.schema_id}")
+            lines += self._columns_change(self._dataset, target)
         return [*lines, "", "Nothing is deleted: z takes it back."]
+
+    def _columns_change(self, now: Dataset, target: Version) -> list[str]:
+        """The columns that come and go; comments stay, they are of the dataset."""
+        ids = {r.schema.schema_id: r.schema for r in self._schemas}
+        changes = diff(now.schema, ids.get(target.schema_id, now.schema))
+        told = [str(c) for c in changes if c.kind is not ChangeKind.DOCUMENTED]
+        more = [f"         … and {len(told) - 4} more"] if len(told) > 4 else []
+        starts = ["columns  ", *["         "] * 3]
+        return [f"{a}{b}" for a, b in zip(starts, told or ["the same"], strict=False)] + more
 
     def do_tag(self) -> None:
         """Ask for a name, and tag the version under the cursor."""

@@ -150,10 +150,9 @@ def describe(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
     refs = {name: ref.snapshot_id for name, ref in metadata.refs.items()}
     spec = metadata.spec().model_dump(by_alias=True)["fields"]
     parts = tuple(PartitionField.from_json({**p, "transform": str(p["transform"])}) for p in spec)
-    schema: dict[str, Any] = json.loads(metadata.schema().model_dump_json())
     return Dataset(
         summary=summary,
-        schema=Schema.from_json(schema),
+        schema=_schema(metadata.schema()),
         partitioning=parts,
         location=metadata.location,
         metadata_location=state.location,
@@ -163,6 +162,17 @@ def describe(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
         branches={n: s for n, s in refs.items() if "tag" not in kinds[n].lower() and n != MAIN},
         key_columns=tuple(json.loads(properties.get(KEY_COLUMNS, "[]"))),
     )
+
+
+def schema_of(state: TableState, snapshot: Snapshot) -> Schema:
+    """The schema that a snapshot was written with; the table's own where it does not say."""
+    schemas = {s.schema_id: s for s in state.metadata.schemas}
+    return _schema(schemas.get(snapshot.schema_id or 0, state.metadata.schema()))
+
+
+def _schema(found: IcebergSchema) -> Schema:
+    parsed: dict[str, Any] = json.loads(found.model_dump_json())
+    return Schema.from_json(parsed)
 
 
 def version_of(snapshot: Snapshot) -> Version:

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import Conflict, NotFound, StoreUnreachable
 from catalog.metadata.dbapi import Connection
@@ -27,7 +27,10 @@ from catalog.metadata.values import (
 from catalog.model import DataFile, Dataset, DatasetSummary, SchemaRevision, Version
 from catalog.names import DatasetName
 
-REVISION = "0001"  # the newest migration; tests hold it to be so
+if TYPE_CHECKING:
+    from catalog.schema import Schema
+
+REVISION = "0002"  # the newest migration; tests hold it to be so
 
 
 class Reader(Connection):
@@ -308,15 +311,27 @@ class Reader(Connection):
         ]
 
     def schemas(self, dataset_id: str) -> list[SchemaRevision]:
-        """The history of a dataset's schema, oldest first."""
+        """Which schema was in force from when on, oldest first; an earlier one may come back."""
         from catalog.schema import Schema  # a list of datasets does not need it
 
         found = self.rows(
-            "SELECT schema, recorded_at, version, run_id FROM schemas WHERE dataset_id = :id "
-            "ORDER BY recorded_at, schema_id",
+            "SELECT s.schema, l.at, l.version, l.run_id FROM schema_log l JOIN schemas s "
+            "ON s.dataset_id = l.dataset_id AND s.schema_id = l.schema_id "
+            "WHERE l.dataset_id = :id ORDER BY l.id",
             id=dataset_id,
         )
         return [SchemaRevision(Schema.from_json(s), moment(at), v, run) for s, at, v, run in found]
+
+    def schema(self, dataset_id: str, schema_id: int) -> Schema | None:
+        """The schema of a dataset that has that id, or None."""
+        from catalog.schema import Schema
+
+        found = self.rows(
+            "SELECT schema FROM schemas WHERE dataset_id = :id AND schema_id = :schema_id",
+            id=dataset_id,
+            schema_id=schema_id,
+        )
+        return Schema.from_json(found[0][0]) if found else None
 
     def head_at(self, dataset_id: str, milliseconds: int) -> int | None:
         """The snapshot that was current at a time, or None before the first."""

@@ -267,17 +267,27 @@ def _is_linear(conn: sa.Connection, dataset_id: str, parent_id: int | None) -> b
 def _write_schema(conn: sa.Connection, commit: Commit) -> None:
     dataset = commit.dataset
     version = commit.version
+    schema_id = dataset.schema.schema_id
     known = sa.select(t.schemas.c.schema_id).where(
-        t.schemas.c.dataset_id == dataset.id, t.schemas.c.schema_id == dataset.schema.schema_id
+        t.schemas.c.dataset_id == dataset.id, t.schemas.c.schema_id == schema_id
     )
     if conn.execute(known).first() is None:
         conn.execute(
             sa.insert(t.schemas).values(
                 dataset_id=dataset.id,
-                schema_id=dataset.schema.schema_id,
+                schema_id=schema_id,
                 schema=json.dumps(dataset.schema.to_json(), ensure_ascii=False),
-                recorded_at=commit.at,
-                version=dataset.summary.version,
+            )
+        )
+    log = t.schema_log
+    newest = sa.select(log.c.schema_id).where(log.c.dataset_id == dataset.id)
+    if conn.execute(newest.order_by(log.c.id.desc()).limit(1)).scalar() != schema_id:
+        conn.execute(
+            sa.insert(log).values(
+                dataset_id=dataset.id,
+                schema_id=schema_id,
+                at=commit.at,
+                version=version.version if version else dataset.summary.version,
                 run_id=version.run_id if version else None,
             )
         )

@@ -109,9 +109,19 @@ schemas = sa.Table(
     sa.Column("dataset_id", sa.String(32), primary_key=True),
     sa.Column("schema_id", sa.Integer, primary_key=True),
     sa.Column("schema", sa.Text, nullable=False),
-    sa.Column("recorded_at", sa.BigInteger, nullable=False),
+)
+
+# Which of them was in force from when on: a rollback may bring an earlier one back.
+schema_log = sa.Table(
+    "schema_log",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("dataset_id", sa.String(32), nullable=False),
+    sa.Column("schema_id", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("run_id", sa.Text),
+    sa.Index("schema_log_dataset", "dataset_id", "id"),
 )
 
 # Every move of a dataset's main branch: what AT (TIMESTAMP => …) reads.

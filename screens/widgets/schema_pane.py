@@ -58,12 +58,12 @@ class SchemaPane(Container):
         widest = max((width(s.text) for s in steps), default=10)
         columns = [
             Column("SCHEMA", 6, rank=8),
-            Column("SINCE", 7, rank=7),
+            Column("AT", 7, rank=7),
             Column("AGE", 16 if self._long_times else 5, right=True, rank=5),
             Column("CHANGE", max(widest, 16), least=16, rank=9),
         ]
         history.show(columns, Listed(steps, self._step_cells))
-        history.border_title = Content(f"History · {plural(len(revisions), 'schema')}")
+        history.border_title = Content(f"History · {plural(len(revisions), 'step')}")
         self._show_fields(len(revisions) - 1)
 
     @property

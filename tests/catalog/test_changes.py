@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from catalog.changes import Annotation
+from catalog.altering import Annotation
 from catalog.errors import Conflict, InvalidInput, InvalidName, LakeError, NotFound
-from catalog.schema import SchemaPolicy
+from catalog.schema import SchemaPolicy, diff
 from lakectl.lake import Lake, open_lake
 
 Put = Callable[..., Any]
@@ -131,6 +132,51 @@ def test_undo_without_a_name_takes_the_last_change_of_the_lake(history: Lake, pu
     assert history.describe("n.t").tags == {}
     history.undo()
     assert [str(s.name) for s in history.ls()] == ["n.t"]
+
+
+def test_a_load_is_taken_back_with_the_rows_that_it_put_aside(lake: Lake, put: Put) -> None:
+    put("n.t", "a,b\n1,1\n")
+    put("n.t", "a,b\n2,x\n3,3\n", on_bad_row="quarantine")
+    assert [s.rows for s in lake.ls()] == [2, 1]
+    assert lake.newest_change() == (
+        "the load into n.t and the rows that it put aside in n.t_quarantine"
+    )
+    sentence = lake.undo().sentence
+    assert sentence == "n.t is back at v1. n.t_quarantine is gone again: this load had made it."
+    assert [str(s.name) for s in lake.ls()] == ["n.t"]
+    put("n.t", "a,b\n2,x\n3,3\n", on_bad_row="quarantine")
+    assert [s.rows for s in lake.ls()] == [2, 1]
+
+
+def test_rows_put_aside_stay_where_others_came_after_them(lake: Lake, put: Put) -> None:
+    put("n.t", "a,b\n1,1\n")
+    put("n.t", "a,b\n2,x\n3,3\n", on_bad_row="quarantine")
+    lake.tag("n.t_quarantine", "seen")
+    assert lake.newest_change("n.t") == "the load into n.t"
+    assert lake.undo("n.t").sentence == (
+        "n.t is back at v1. What it put aside stays: n.t_quarantine was changed since."
+    )
+    assert [s.rows for s in lake.ls()] == [1, 1]
+
+
+def test_the_history_of_the_schema_tells_what_was_in_force_and_when(history: Lake) -> None:
+    history.annotate("n.t", Annotation(columns={"a": "the a"}))
+    history.rollback("n.t", 1)
+    history.undo("n.t")
+    history.undo("n.t")
+    found = history.schemas("n.t")
+    told = [
+        [str(c) for c in diff(before.schema, after.schema)] for before, after in pairwise(found)
+    ]
+    assert told == [
+        ["+ b string (new, optional)"],
+        ["~ a documented"],
+        ["- b string"],
+        ["+ b string (new, optional)"],
+        ["~ a no longer documented"],
+    ]
+    assert [r.version for r in found] == [1, 3, 3, 1, 3, 3]
+    assert found[-1].schema == history.describe("n.t").schema
 
 
 def test_every_kind_of_change_can_be_taken_back(history: Lake) -> None:

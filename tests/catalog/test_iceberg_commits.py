@@ -158,6 +158,18 @@ def test_what_stock_pyiceberg_does_is_followed_step_by_step(lake: Lake) -> None:
     assert sorted(lake.to_arrow("n.t")["id"].to_pylist()) == [1, 2, 3]
 
 
+def test_each_version_of_another_engine_keeps_the_schema_it_was_written_with(lake: Lake) -> None:
+    lake.dataset("n.t").append(pa.table({"a": [1]}))
+    table = _table(lake)
+    for column in ("b", "c"):
+        with table.update_schema() as change:
+            change.add_column(column, LongType())
+        table.append(pa.table({"a": [1], column: [2]}))
+    assert [len(r.schema.fields) for r in lake.schemas("n.t")] == [1, 2, 3]
+    assert [r.version for r in lake.schemas("n.t")] == [1, 2, 3]
+    assert lake.to_arrow("n.t", 2).column_names == ["a", "b"]
+
+
 def test_a_table_that_another_engine_made_or_dropped_is_followed(lake: Lake) -> None:
     stock = _stock(lake)
     stock.create_namespace("theirs")

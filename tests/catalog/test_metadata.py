@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from real_postgres import PostgresServer
@@ -64,6 +66,42 @@ def test_making_a_store_twice_changes_nothing(url: str) -> None:
     reader.check_revision()
     assert reader.rows("SELECT version_num FROM alembic_version") == [(REVISION,)]
     reader.close()
+
+
+def test_a_store_of_the_first_revision_keeps_its_schemas_in_their_order(url: str) -> None:
+    store.create(url)
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
+    dataset = sa.table("datasets", *(sa.column(c.name) for c in tables.datasets.columns))
+    row: dict[str, Any] = dict.fromkeys((c.name for c in tables.datasets.columns), 1)
+    with database.write() as conn:
+        for table in (*tables.metadata.sorted_tables, sa.table("alembic_version")):
+            conn.execute(sa.text(f"DROP TABLE {table.name}"))
+        config.attributes["connection"] = conn
+        command.upgrade(config, "0001")
+        for step in [(0, 10, 1, "r"), (1, 20, 2, None), (2, 20, 2, None)]:
+            conn.exec_driver_sql(
+                "INSERT INTO schemas (schema, dataset_id, schema_id, recorded_at, version, run_id) "
+                f"VALUES ('{{}}', 'd', {step[0]}, {step[1]}, {step[2]}, "
+                + ("'r')" if step[3] else "NULL)")
+            )
+        texts = {"id": "d", "schema": '{"schema-id": 1}', "updated_at": 30, "dropped_at": None}
+        row |= {c.name: "{}" for c in tables.datasets.columns if isinstance(c.type, sa.String)}
+        conn.execute(sa.insert(dataset).values(row | texts))
+    database.close()
+    store.create(url)
+    reader = Reader(url)
+    found = reader.rows(
+        "SELECT dataset_id, schema_id, at, version, run_id FROM schema_log ORDER BY id"
+    )
+    reader.close()
+    assert [tuple(step) for step in found] == [
+        ("d", 0, 10, 1, "r"),
+        ("d", 1, 20, 2, None),
+        ("d", 2, 20, 2, None),
+        ("d", 1, 30, 1, None),
+    ]
 
 
 def _set_revision(url: str, revision: str) -> None:
@@ -120,7 +158,7 @@ def _story(lake: Lake) -> dict[str, Any]:
     """Do the same things to a lake and tell everything that the reader says of it."""
     import pyarrow as pa
 
-    from catalog.changes import Annotation
+    from catalog.altering import Annotation
 
     trips = lake.dataset("nyc.trips")
     trips.append(pa.table({"id": [1, 2], "Größe": ["a", None]}), message="erste ü", run_id="r1")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import lakectl
-from catalog.changes import Annotation
+from catalog.altering import Annotation
 from catalog.errors import InvalidInput
 from lakectl.lake import Lake
 

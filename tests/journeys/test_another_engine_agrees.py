@@ -16,7 +16,7 @@ from lake_builder import load, opened
 from lake_shell import Shell
 
 import lakectl
-from catalog.changes import Annotation
+from catalog.altering import Annotation
 from catalog.schema import SchemaPolicy
 from catalog.types import text_of
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from textual.pilot import Pilot
 
-from catalog.changes import Annotation
+from catalog.altering import Annotation
 from lakectl.dashboard import LakeBackend
 from lakectl.lake import Lake, init_lake, open_lake
 from screens.app import LakeApp

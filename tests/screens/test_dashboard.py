@@ -10,7 +10,7 @@ import pyarrow as pa
 from textual import events
 from textual.geometry import Size
 
-from catalog.changes import Annotation
+from catalog.altering import Annotation
 from catalog.errors import StoreUnreachable
 from catalog.names import DatasetName
 from screens.listing import Entry, Filter
