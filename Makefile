@@ -2,19 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUNS := $(VENV)/.installed-to-run
+STAMP := $(VENV)/.installed-to-work
 
 .PHONY: help demo test lint bench format pictures docs clean
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
-$(STAMP): pyproject.toml constraints.txt
+$(RUNS): EXTRAS := demo
+$(STAMP): EXTRAS := demo,test
+$(RUNS) $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("lakectl needs Python 3.11, 3.12 or 3.13; set PYTHON=python3.12 or so") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,test]'
-	@touch $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
 
-demo: $(STAMP)  ## make a lake of real data in ./demo-lake and open the dashboard on it
+demo: $(RUNS)  ## make a lake of real data in ./demo-lake and open the dashboard on it
 	$(BIN)/lakectl demo demo-lake
 
 test: $(STAMP)  ## run the whole suite

@@ -76,15 +76,15 @@ def _counted_copy(
     work: Work, plan: Plan, target: writing.Intent, *, loose: bool
 ) -> list[WrittenFile] | None:
     """Write the files; None when a row was left out, or could not even be split."""
-    from catalog.engine import csvfiles, guards
+    from catalog.engine import csvtypes, guards
 
-    csvfiles.reset_counter(work.con)
+    csvtypes.reset_counter(work.con)
     guards.expect_loose(work.con, loose)
     try:
         written = copy(work, plan, target)
     except OperationFailed:  # the slow pass says which row it was
         return None
-    return None if csvfiles.bad_rows(work.con) else written
+    return None if csvtypes.bad_rows(work.con) else written
 
 
 def _empty(folder: Path) -> None:

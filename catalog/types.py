@@ -320,7 +320,7 @@ def refuse_twins(names: Sequence[str], where: str) -> None:
             raise InvalidInput(
                 f"{where} has two columns called {seen[name.lower()]!r} and {name!r}: "
                 "names must differ by more than upper and lower case.",
-                "Rename one while loading: --select 'SELECT a AS first, … FROM source'.",
+                "Rename one of them there.",
             )
         seen[name.lower()] = name
 

@@ -129,6 +129,8 @@ class PaletteScreen(Steady, ModalScreen[Choice | None]):
 
 
 def _cells(choice: Choice) -> Sequence[Cell]:
-    text = f"{choice.text}  ({choice.why_not})" if choice.why_not else choice.text
+    text = choice.text
+    if choice.why_not:  # in place of the sentence: both would not fit
+        text = f"{text.partition(':')[0]}: {choice.why_not}"
     look = "dim" if choice.why_not else "name" if choice.dataset else ""
     return (Cell(text, look), Cell(choice.key, "dim" if choice.dataset else "accent"))

@@ -65,6 +65,8 @@ class QueryScreen(LakeScreen):
         """Start in the editor."""
         self.lead("SQL")
         self._editor.border_title = Content("Query")
+        self._editor.border_subtitle = Content("tab rows")
+        self._grid.border_subtitle = Content("tab query")
         self._grid.tell(_start("namespace.name"))
         self.ask("example", lambda: self.backend.summaries(1), self._suggest, lambda _: None)
         self._grid.border_title = Content("Result")

@@ -23,9 +23,9 @@ from catalog.engine.csvfiles import (
     CsvFile,
     open_text,
     raw_scan,
-    typed_select,
     unpacking,
 )
+from catalog.engine.csvtypes import typed_select
 from catalog.engine.guards import guard
 from catalog.engine.session import only_row, told
 from catalog.errors import OperationFailed

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from catalog import types
-from catalog.engine import csvfiles, csvrecords, footers, guards, jsonfiles, tallying
+from catalog.engine import csvfiles, csvrecords, csvtypes, footers, guards, jsonfiles, tallying
 from catalog.engine.csvfiles import CsvFile
 from catalog.engine.rejects import Rejects
 from catalog.engine.session import translate
@@ -74,7 +74,7 @@ class SourceSet:
         self._as_is = as_is
         self._scratch = scratch
         self._numbers = count()
-        csvfiles.reset_counter(con)  # a counting select does not bind without it
+        csvtypes.reset_counter(con)  # a counting select does not bind without it
         self._parts: list[_Part] = []
         known = dict(wanted)
         for file in files:  # what the first files hold guides how the text of the next is read
@@ -101,10 +101,10 @@ class SourceSet:
         shape = csvfiles.inspect(file, options, self._scratch)
         guards.expect_loose(self._con, shape.loose)
         try:
-            fields = csvfiles.propose(self._con, shape, csvfiles.raw_scan(shape), wanted)
+            fields = csvtypes.propose(self._con, shape, csvfiles.raw_scan(shape), wanted)
         except duckdb.Error:  # a broken row among the first: look at the sound ones only
             scan = csvrecords.sample(shape, self._scratch, csvfiles.SAMPLE_ROWS)
-            fields = csvfiles.propose(self._con, shape, scan, wanted)
+            fields = csvtypes.propose(self._con, shape, scan, wanted)
         return _Part(file, fields, csv=shape)
 
     def _described(self, file: SourceFile, scan: str) -> _Part:
@@ -222,7 +222,7 @@ class SourceSet:
 
         Args:
             fields: names and types; a file that lacks one gives NULL.
-            counting: count bad rows of text files (see `csvfiles.reset_counter`).
+            counting: count bad rows of text files (see `csvtypes.reset_counter`).
         """
         union = " UNION ALL BY NAME " if self._as_is else " UNION ALL "
         return union.join(self._select(p, fields, counting=counting) for p in self._parts)
@@ -231,7 +231,7 @@ class SourceSet:
         scan = part.scan
         if part.csv is not None:
             own = _own_fields(part, fields)
-            typed = csvfiles.typed_select(own, csvfiles.raw_scan(part.csv), counting=counting)
+            typed = csvtypes.typed_select(own, csvfiles.raw_scan(part.csv), counting=counting)
             scan = f"({typed})"
         elif self._as_is:
             return f"SELECT * FROM {scan}"
@@ -279,7 +279,7 @@ class SourceSet:
 
     def _widened(self, column: Field, splits: Sequence[csvrecords.Split]) -> Field:
         scans = [s.scan for s in splits if column.name in s.file.names]
-        kind = csvfiles.widest(self._con, scans, column) if scans else None
+        kind = csvtypes.widest(self._con, scans, column) if scans else None
         return Field(0, column.name, kind) if kind is not None else column
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -144,9 +145,14 @@ def demo(ctx: click.Context, folder: str, rows: int, url: str | None, no_ui: boo
             _tell(ctx, root, step)
             _remember(root, number + 1)
     output.note("")
-    output.note(f"The lake stays in {root}:  cd {folder}; lakectl")
+    output.note(f"The lake stays in {root}:  {_program()} --lake {shlex.quote(folder)}")
     if not no_ui and sys.stdout.isatty() and sys.stdin.isatty():
         sys.exit(subprocess.call([sys.executable, "-P", "-m", "lakectl", "--lake", str(root)]))
+
+
+def _program() -> str:
+    """How this program was called, unless its name alone would do."""
+    return "lakectl" if shutil.which("lakectl") else shlex.quote(sys.argv[0])
 
 
 def _prepare(root: Path, rows: int, url: str | None) -> None:

@@ -45,7 +45,7 @@ class TopLine(Widget):
         here = "query" if self._place == "query" else "datasets"
         sign = ("▲ no answer", "$text-error bold") if self._trouble else ("● live", "$text-success")
         right = Content.assemble(
-            *((f"[{k} {t}] " if p == here else f" {k} {t}  ", "bold" if p == here else "dim")
+            *((f"[{k}:{t}] " if p == here else f" {k}:{t}  ", "bold" if p == here else "dim")
               for k, t, p in _TABS),
             sign, " ",
         )  # fmt: skip

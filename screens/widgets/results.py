@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from catalog.errors import LakeError
 from catalog.model import QueryResult
-from screens.text import NULL, cell
+from screens.text import NULL, cell, count
 from screens.widgets.columns import Column, measured
 from screens.widgets.grid import Grid
 from screens.widgets.notice import Notice
@@ -24,7 +24,7 @@ def cells_of(row: Sequence[object]) -> list[Cell]:
 
 
 def rounded(result: QueryResult, exact: Collection[str]) -> QueryResult:
-    """Measurements with six digits: the last ones of a mean say nothing.
+    """Measurements with six digits, since the last ones of a mean say nothing; counts in groups.
 
     Args:
         result: the rows.
@@ -39,9 +39,11 @@ def rounded(result: QueryResult, exact: Collection[str]) -> QueryResult:
 
 
 def _six_digits(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return count(value)
     if isinstance(value, float) or (isinstance(value, str) and _FRACTION.match(value)):
         number = float(value)
-        return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.0f}"
+        return f"{number:.6g}" if abs(number) < 1e6 else f"{number:,.0f}"
     return value
 
 
