@@ -44,9 +44,7 @@ _NUMBERS = st.one_of(
 def _read(text: str, kind: Type) -> tuple[bool, str | None]:
     """Whether a text passes as a type, and the value that it becomes, as text."""
     cast = f"TRY_CAST(x AS {types.duckdb_of(kind)})"
-    query = (
-        f"SELECT {csvfiles.guard(kind, 'x', cast)}, {cast}::VARCHAR FROM (SELECT ?::VARCHAR AS x)"
-    )
+    query = f"SELECT {guards.guard(kind, 'x', cast)}, {cast}::VARCHAR FROM (SELECT ?::VARCHAR AS x)"
     row = _CON.execute(query, [text]).fetchone()
     assert row is not None
     return bool(row[0]), row[1]
