@@ -28,6 +28,8 @@ from catalog.names import check_part, parse_dataset
 if TYPE_CHECKING:
     from catalog.altering import Annotation
     from catalog.changes import Done
+    from catalog.doctor.examining import Examination
+    from catalog.doctor.repairing import Step
     from catalog.engine.box import Box
     from catalog.planning import IngestRequest
     from catalog.search import Hit
@@ -247,6 +249,28 @@ class Catalog:
         from catalog import changes
 
         return changes.undrop(self.handles, name)
+
+    def doctor(self, *names: str, verify: bool = False) -> Examination:
+        """Hold the lake's promises against its files; `.report` tells what was found."""
+        from catalog.doctor import examining
+
+        return examining.examine(self.handles, names, verify=verify)
+
+    def repairs(self, seen: Examination, *, older_than: float | None = None) -> list[Step]:
+        """The steps that would mend what was found; nothing is done before `step.do()`.
+
+        Args:
+            seen: what `doctor` gave.
+            older_than: seconds; orphans of unknown origin that are younger stay. A day by default.
+
+        Raises:
+            NotAllowed: the lake is open for reading only.
+        """
+        from catalog.doctor import repairing
+
+        self.handles.require_writable()
+        age = repairing.DAY if older_than is None else older_than
+        return repairing.plan(self.handles, seen, older_than=age)
 
     def sync(self) -> list[str]:
         """Read anew the tables that another engine has written; returns their names."""

@@ -200,7 +200,7 @@ def _commit(
             target.dataset_id, target.location, load.schema, load.parts, _properties(load)
         )
         spec, schema = metadata.spec(), metadata.schema()
-        change = _change(load, effect, published, schema, spec)
+        change = _change(load, target, effect, published, schema, spec)
         rows = _rows(load, target, effect, published, _journal(load, None, change))
         made = writing.commit_new(
             load.handles, target.dataset_id, load.name, metadata, (change, rows)
@@ -216,7 +216,7 @@ def _commit(
         _still_fits(load, now, effect)
         if 0 not in prepared:  # once: a retry keeps the manifest of its files
             schema = tables.iceberg_schema(load.schema)
-            prepared[0] = _change(load, effect, published, schema, state.metadata.spec())
+            prepared[0] = _change(load, target, effect, published, schema, state.metadata.spec())
         journal = _journal(load, now, prepared[0])
         return prepared[0], _rows(load, target, effect, published, journal)
 
@@ -245,6 +245,7 @@ def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
 
 def _change(
     load: Load,
+    target: writing.Intent,
     effect: _Effect,
     published: list[tuple[WrittenFile, DataFile]],
     schema: Any,
@@ -254,7 +255,7 @@ def _change(
 
     added = [datafiles.data_file(w, file.path, schema, spec) for w, file in published]
     removed = frozenset(file.path for file in effect.replaced)
-    write = commits.snapshot_write(load.mode, added, removed, _summary(load, effect))
+    write = commits.snapshot_write(load.mode, added, removed, _summary(load, effect), target.id)
     return commits.Change(
         write=write,
         branch=load.branch,

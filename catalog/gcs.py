@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import LakeError, NotFound, StoreUnreachable
-from catalog.storage import checksum_of, outside
+from catalog.storage import checksum_of, checksum_of_bytes, outside, quarantined
 
 _CHUNK = 8 << 20  # of an upload; a multiple of 256 KiB, as the protocol asks
 
@@ -42,11 +42,11 @@ class GcsWarehouse:
     def prepare(self, folder: str) -> None:
         """See `Warehouse`; object stores have no folders."""
 
-    def staging(self, folder: str) -> Path:
+    def staging(self, folder: str, name: str) -> Path:
         """See `Warehouse`: under the local temporary folder, as DuckDB writes local files only."""
         import tempfile
 
-        return Path(tempfile.mkdtemp(prefix="lakectl-"))
+        return Path(tempfile.mkdtemp(prefix=f"lakectl-{name}-"))
 
     def publish(self, staged: Path, path: str) -> str:
         """See `Warehouse`."""
@@ -62,10 +62,8 @@ class GcsWarehouse:
 
     def write(self, path: str, data: bytes, *, settle: bool = True) -> None:
         """See `Warehouse`; an object is durable at once."""
-        import google_crc32c
-
         final = self.contain(path)
-        checksum = f"crc32c:{google_crc32c.value(data):08x}"
+        checksum = checksum_of_bytes(data)
         self._create(lambda: self.filesystem.pipe_file(final, data, mode="create"), final, checksum)
 
     def _create(self, upload: Any, path: str, checksum: str) -> None:
@@ -127,6 +125,20 @@ class GcsWarehouse:
     def size(self, path: str) -> int:
         """See `Warehouse`."""
         return int(self._info(path)["size"])
+
+    def modified(self, path: str) -> float:
+        """See `Warehouse`."""
+        return float(self._info(path)["mtime"].timestamp())
+
+    def set_aside(self, path: str) -> str:
+        """See `Warehouse`: a copy by the store itself, then the old name goes."""
+        inside = self.contain(path)
+        target = quarantined(inside, self.uri)
+        try:
+            self.filesystem.mv(inside, target)
+        except FileNotFoundError as error:
+            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+        return target
 
     def delete(self, paths: Iterable[str]) -> None:
         """See `Warehouse`."""

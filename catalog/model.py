@@ -116,6 +116,15 @@ class WrittenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataFile:
+    """A small file of a table as it was written; `checksum` is `crc32c:` and 8 hex digits."""
+
+    path: str
+    bytes: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaRevision:
     """A schema that came into force at some time in the history of a dataset."""
 

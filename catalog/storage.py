@@ -45,8 +45,11 @@ class Warehouse(Protocol):
     def prepare(self, folder: str) -> None:
         """Make a folder ready to be published into."""
 
-    def staging(self, folder: str) -> Path:
-        """A private local folder beside the place where files will be published."""
+    def staging(self, folder: str, name: str) -> Path:
+        """A private local folder beside the place where files will be published.
+
+        `name` is the id of the write, so that what a killed one left can be told.
+        """
 
     def publish(self, staged: Path, path: str) -> str:
         """Move a finished local file to its place and return its checksum, `crc32c:` + hex."""
@@ -78,6 +81,16 @@ class Warehouse(Protocol):
             NotFound: it is not there.
         """
 
+    def modified(self, path: str) -> float:
+        """When the object was written, in seconds since 1970.
+
+        Raises:
+            NotFound: it is not there.
+        """
+
+    def set_aside(self, path: str) -> str:
+        """Move an object out of its table's way, to the quarantine; returns where it lies now."""
+
     def delete(self, paths: Iterable[str]) -> None:
         """Remove objects; those that are gone already are passed over."""
 
@@ -104,6 +117,14 @@ def open_warehouse(uri: str) -> Warehouse:
     return LocalWarehouse(uri)
 
 
+QUARANTINE = ".quarantine"
+
+
+def quarantined(path: str, uri: str) -> str:
+    """Where a damaged object of the warehouse is moved to."""
+    return f"{uri}/{QUARANTINE}/{uuid.uuid4().hex[:8]}/{path.removeprefix(uri + '/')}"
+
+
 def checksum_of(path: Path) -> str:
     """The CRC-32C of a local file, as `crc32c:` + 8 hex digits."""
     import google_crc32c
@@ -113,6 +134,13 @@ def checksum_of(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             crc = google_crc32c.extend(crc, chunk)
     return f"crc32c:{crc:08x}"
+
+
+def checksum_of_bytes(data: bytes) -> str:
+    """The CRC-32C of bytes in memory, written as that of a file."""
+    import google_crc32c
+
+    return f"crc32c:{google_crc32c.value(data):08x}"
 
 
 def outside(path: str, uri: str) -> NotAllowed:
@@ -171,10 +199,10 @@ class LocalWarehouse:
             _sync_folder(os.path.dirname(new))
         self._known_folders.add(folder)
 
-    def staging(self, folder: str) -> Path:
+    def staging(self, folder: str, name: str) -> Path:
         """See `Warehouse`: a hidden folder inside, so that publishing is a rename."""
         self.prepare(folder)
-        path = Path(self.contain(folder)) / f".staging-{uuid.uuid4().hex}"
+        path = Path(self.contain(folder)) / f".staging-{name}"
         try:
             path.mkdir(mode=0o700)
         except OSError as error:
@@ -252,6 +280,22 @@ class LocalWarehouse:
             return os.path.getsize(self.contain(path))
         except FileNotFoundError as error:
             raise NotFound(f"The file {path} is missing from the warehouse.") from error
+
+    def modified(self, path: str) -> float:
+        """See `Warehouse`."""
+        try:
+            return os.path.getmtime(self.contain(path))
+        except FileNotFoundError as error:
+            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+
+    def set_aside(self, path: str) -> str:
+        """See `Warehouse`."""
+        inside = self.contain(path)
+        target = quarantined(inside, self.uri)
+        self.prepare(os.path.dirname(target))
+        self._place(inside, target)
+        _sync_folder(os.path.dirname(inside))
+        return target
 
     def delete(self, paths: Iterable[str]) -> None:
         """See `Warehouse`."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import LakeError
 from catalog.handles import Handles
 from catalog.model import Dataset
 from catalog.names import DatasetName
+
+if TYPE_CHECKING:
+    from catalog.iceberg.tables import TableState
 
 
 def follow(handles: Handles, dataset: Dataset) -> Dataset:
@@ -33,37 +37,61 @@ def adopt(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) ->
         name: its name.
         pointer: its metadata file.
     """
-    from catalog.iceberg import foreign, tables
-    from catalog.metadata import records
+    from catalog.iceberg import tables
 
     state = tables.load(handles.warehouse, pointer)
     after = tables.describe(state, dataset_id, name)
     known = {v.snapshot_id for v in handles.reader.versions(after)}
     with handles.database.write() as conn:
-        for snapshot in foreign.unknown_snapshots(state, known):
-            added, removed = foreign.file_changes(handles.warehouse, state, snapshot)
-            commit = records.Commit(
-                dataset=replace(after, schema=tables.schema_of(state, snapshot)),
-                previous_metadata=pointer,
-                at=snapshot.timestamp_ms,
-                new_schema=True,
-                version=tables.version_of(snapshot),
-                added=added,
-                removed=removed,
-                ledger=foreign.ledger_entry(snapshot),
-            )
-            records.record(conn, commit)
-        records.record(
-            conn,
-            records.Commit(
-                dataset=after,
-                previous_metadata=pointer,
-                at=state.metadata.last_updated_ms,
-                new_schema=True,
-                head_moved=True,
-            ),
-        )
+        _record(handles, conn, state, after, known)
     return after
+
+
+def rebuild(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) -> None:
+    """Make the rows of a table anew from its own files, even where they seem to be up to date.
+
+    What those files do not tell, checksums and the sources of loads, is kept.
+    """
+    from catalog.iceberg import tables
+    from catalog.metadata import rebuilding
+
+    state = tables.load(handles.warehouse, pointer)
+    after = tables.describe(state, dataset_id, name)
+    expired = {v.snapshot_id for v in handles.reader.versions(after) if v.state == "expired"}
+    with handles.database.write() as conn:
+        kept = rebuilding.forget(conn, dataset_id)
+        _record(handles, conn, state, after, expired)
+        rebuilding.keep(conn, dataset_id, kept)
+
+
+def _record(
+    handles: Handles, conn: Any, state: TableState, after: Dataset, known: set[int]
+) -> None:
+    """Write the rows of the snapshots that are not known, and of the state as a whole."""
+    from catalog.iceberg import foreign, tables
+    from catalog.metadata import records
+
+    for snapshot in foreign.unknown_snapshots(state, known):
+        added, removed = foreign.file_changes(handles.warehouse, state, snapshot)
+        commit = records.Commit(
+            dataset=replace(after, schema=tables.schema_of(state, snapshot)),
+            previous_metadata=state.location,
+            at=snapshot.timestamp_ms,
+            new_schema=True,
+            version=tables.version_of(snapshot),
+            added=added,
+            removed=removed,
+            ledger=foreign.ledger_entry(snapshot),
+        )
+        records.record(conn, commit)
+    whole = records.Commit(
+        dataset=after,
+        previous_metadata=state.location,
+        at=state.metadata.last_updated_ms,
+        new_schema=True,
+        head_moved=True,
+    )
+    records.record(conn, whole)
 
 
 def sync(handles: Handles) -> list[str]:

@@ -39,9 +39,9 @@ def remove_expired(handles: Handles, dataset_id: str, base: TableState, staged: 
         manifest.manifest_path for snapshot in gone for manifest in manifests_of(io, snapshot)
     } - kept
     files = handles.reader.unreachable_files(dataset_id)
+    metadata = [*manifests, *(snapshot.manifest_list for snapshot in gone)]
     handles.warehouse.delete(files)
-    handles.warehouse.delete(manifests)
-    handles.warehouse.delete([snapshot.manifest_list for snapshot in gone])
-    if files:
-        with handles.database.write() as conn:
-            records.forget_files(conn, dataset_id, files)
+    handles.warehouse.delete(metadata)
+    with handles.database.write() as conn:
+        records.forget_files(conn, dataset_id, files)
+        records.forget_metadata(conn, metadata)

@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]
     handles.require_writable()
     write_id = handles.new_id()
     handles.reader.announce(write_id, dataset_id, location, handles.now())
-    staging = handles.warehouse.staging(f"{location}/data")
+    staging = handles.warehouse.staging(f"{location}/data", write_id)
     try:
         yield Intent(write_id, dataset_id, location, staging)
     except OutcomeUnknown:
@@ -201,7 +201,15 @@ def _try(
     version = tables.version_of(staged.snapshot) if staged.snapshot else None
     outcome = Outcome(after, version)
     try:
-        done = _swap(handles, target, _commit_record(target.before, outcome, rows, staged))
+        record = _commit_record(target.before, outcome, rows, staged)
+        forgotten = commits.forgotten_metadata(base, staged.state) if target.before else []
+        record = replace(
+            record,
+            metadata_files=staged.files(change),
+            forgotten=forgotten,
+            expired=(*staged.expired, *change.forget),
+        )
+        done = _swap(handles, target, record)
     except OutcomeUnknown as error:
         done = _settle(handles, target.name, staged, error)
     except Exception:  # surely not done; an interrupt, which may come at any point, leaves litter
@@ -209,9 +217,9 @@ def _try(
         raise
     if not done:
         keep = change.write.own_manifest() if change.write else None
-        staged.created.forget([c for c in staged.created.created if c != keep])
+        staged.created.forget([c for c in staged.created.created if not keep or c != keep.path])
         return None
-    _tidy(handles, target.before, base, staged)
+    _tidy(handles, target.before, base, staged, forgotten)
     return outcome
 
 
@@ -241,7 +249,6 @@ def _commit_record(before: Dataset | None, outcome: Outcome, rows: Rows, staged:
         intent=rows.intent,
         journal=journal,
         undoes=rows.undoes,
-        expired=staged.expired,
     )
 
 
@@ -288,15 +295,16 @@ def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeErro
     return any(entry.metadata_file == staged.state.location for entry in log)
 
 
-def _tidy(handles: Handles, dataset: Dataset | None, base: Any, staged: Staged) -> None:
+def _tidy(
+    handles: Handles, dataset: Dataset | None, base: Any, staged: Staged, forgotten: Sequence[str]
+) -> None:
     """Remove what a landed commit made superfluous; failing at it never fails the commit."""
     from catalog import upkeep
-    from catalog.iceberg import commits
 
     if dataset is None:
         return
     try:
-        handles.warehouse.delete(commits.forgotten_metadata(base, staged.state))
+        handles.warehouse.delete(forgotten)
         if staged.expired:
             upkeep.remove_expired(handles, dataset.id, base, staged)
     except LakeError:

@@ -79,6 +79,25 @@ def copy_to_parquet(
         ]
 
 
+def partition_of(
+    con: duckdb.DuckDBPyConnection, select: str, schema: Schema, parts: Sequence[PartitionField]
+) -> tuple[str | None, ...]:
+    """The partition values of the rows of one file, as text, NULL as None.
+
+    Args:
+        con: where the SELECT can run.
+        select: gives rows of one partition.
+        schema: names and types of its columns.
+        parts: how they are partitioned.
+    """
+    if not parts:
+        return ()
+    if any(p.transform.startswith("bucket") for p in parts):
+        provide_hashes(con)
+    values = ", ".join(f"CAST({partition.sql(part, schema)} AS VARCHAR)" for part in parts)
+    return tuple(only_row(con, f"SELECT {values} FROM ({select}) LIMIT 1"))
+
+
 def _is_hashed(part: PartitionField, schema: Schema) -> bool:
     return partition.result_type(part, schema) == "string"
 

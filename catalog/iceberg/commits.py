@@ -33,9 +33,10 @@ from pyiceberg.table.update import (
 
 from catalog.errors import Conflict, NotFound
 from catalog.iceberg.files import LakeFileIO
-from catalog.iceberg.properties import sort_properties
+from catalog.iceberg.properties import SortedProperties, sort_properties
 from catalog.iceberg.snapshots import SnapshotWrite
 from catalog.iceberg.tables import MAIN, TableState, iceberg_schema, remember
+from catalog.model import MetadataFile
 from catalog.schema import Schema
 from catalog.storage import Warehouse
 
@@ -65,6 +66,7 @@ class Change:
     main: int | None = None  # move main to this snapshot
     expected_head: int | None = None  # refuse when the branch's head is another snapshot
     expire: bool = False
+    forget: Sequence[int] = ()  # snapshots that cannot be read any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,13 @@ class Staged:
     state: TableState
     snapshot: Snapshot | None
     created: LakeFileIO  # what to remove when it is known not to have landed
-    expired: tuple[int, ...]
+    expired: tuple[int, ...]  # beyond the keep rule: their files go as well
+
+    def files(self, change: Change) -> list[MetadataFile]:
+        """The small files that this commit brings, one kept from an earlier attempt included."""
+        own = change.write.own_manifest() if change.write else None
+        kept = [own] if own and own.path not in self.created.created else []
+        return [*self.created.created.values(), *kept]
 
 
 def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change) -> Staged:
@@ -117,15 +125,16 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
     apply(_ref_updates(metadata, change))
     apply(_property_updates(metadata, change))
     expired = _expirable(metadata, timestamp) if change.expire else ()
-    if expired:
-        apply([RemoveSnapshotsUpdate(snapshot_ids=list(expired))])
+    if gone := [*expired, *change.forget]:
+        apply([RemoveSnapshotsUpdate(snapshot_ids=gone)])
     if current is not None:
         metadata = _update_table_metadata_log(
             metadata, current.location, current.metadata.last_updated_ms
         )
     metadata = metadata.model_copy(update={"last_updated_ms": timestamp})
     metadata.spec().check_compatible(metadata.schema())
-    state = _write(io, current, metadata, change)
+    number = number_of(current.location) + 1 if current else 0
+    state = write_metadata(io, metadata, number, current.properties if current else None)
     return Staged(state, snapshot, io, expired)
 
 
@@ -211,11 +220,17 @@ def _expirable(metadata: TableMetadata, now: int) -> tuple[int, ...]:
     return tuple(free) if len(free) >= EXPIRE_BATCH else ()
 
 
-def _write(
-    io: LakeFileIO, current: TableState | None, metadata: TableMetadata, change: Change
+def number_of(location: str) -> int:
+    """The number that a metadata file's name begins with; 0 where another engine names them so."""
+    first = location.rsplit("/", 1)[1].split("-")[0]
+    return int(first) if first.isdigit() else 0
+
+
+def write_metadata(
+    io: LakeFileIO, metadata: TableMetadata, number: int, properties: SortedProperties | None
 ) -> TableState:
-    found = current.properties if current else sort_properties(metadata.properties)
-    number = int(current.location.rsplit("/", 1)[1].split("-")[0]) + 1 if current else 0
+    """Write the metadata file of a state; `properties` are those of the state before it."""
+    found = properties or sort_properties(metadata.properties)
     name = f"{number:05d}-{uuid.uuid4()}.metadata.json"
     location = f"{metadata.location}/metadata/{name}"
     carried = {**found.carried, **metadata.properties}
@@ -247,10 +262,20 @@ def snapshot_write(
     added: Sequence[DataFile],
     removed: frozenset[str],
     summary: Mapping[str, str],
+    intent: str,
 ) -> SnapshotWrite:
-    """A snapshot to be staged; `operation` is the lake's own word for it."""
+    """A snapshot to be staged.
+
+    Args:
+        operation: the lake's own word for it.
+        added: its new files.
+        removed: the paths of those that it replaces.
+        summary: what it says of itself.
+        intent: the id of the write, which the names of its manifests carry.
+    """
     own = {"lakectl.operation": operation} if operation == "merge" else {}
     kind = OPERATIONS[operation]
     if kind is Operation.OVERWRITE and not removed:
         kind = Operation.APPEND
-    return SnapshotWrite(kind, added, removed, {**summary, **own})
+    commit = uuid.UUID(hex=intent)
+    return SnapshotWrite(kind, added, removed, {**summary, **own}, commit_uuid=commit)

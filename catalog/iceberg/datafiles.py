@@ -86,6 +86,13 @@ def data_file(written: WrittenFile, path: str, schema: Schema, spec: PartitionSp
     return _entry(written, path, _partition(written, schema, spec), spec, kept)
 
 
+def bare_data_file(
+    written: WrittenFile, path: str, schema: Schema, spec: PartitionSpec
+) -> DataFile:
+    """The entry of a file whose statistics are not known: no bounds, which is always right."""
+    return _entry(written, path, _partition(written, schema, spec), spec, defaultdict(dict))
+
+
 def _keep(kept: dict[str, dict[int, Any]], leaf: _Leaf, stat: Mapping[str, str]) -> None:
     kept["column_sizes"][leaf.id] = int(stat["column_size_bytes"])
     kept["value_counts"][leaf.id] = int(stat["num_values"])

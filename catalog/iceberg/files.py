@@ -8,20 +8,22 @@ from typing import Any
 
 from pyiceberg.io import FileIO, InputFile, OutputFile
 
-from catalog.storage import Warehouse
+from catalog.model import MetadataFile
+from catalog.storage import Warehouse, checksum_of_bytes
 
 
 class LakeFileIO(FileIO):
     """Manifests and lists of one commit attempt.
 
-    `created` lists every file that was written, so that they can be removed when the attempt is
-    known not to have landed. Paths are checked by the warehouse, whatever the metadata says.
+    `created` holds every file that was written by its path, so that they can be removed when the
+    attempt is known not to have landed. Paths are checked by the warehouse, whatever the metadata
+    says.
     """
 
     def __init__(self, warehouse: Warehouse) -> None:
         super().__init__({})
         self.warehouse = warehouse
-        self.created: list[str] = []
+        self.created: dict[str, MetadataFile] = {}
 
     def new_input(self, location: str) -> InputFile:
         """A file to read, whole, into memory."""
@@ -39,13 +41,14 @@ class LakeFileIO(FileIO):
     def publish(self, location: str, data: bytes, *, settle: bool = False) -> None:
         """Write a file whole; its name is durable once the metadata file beside it is."""
         self.warehouse.write(location, data, settle=settle)
-        self.created.append(location)
+        self.created[location] = MetadataFile(location, len(data), checksum_of_bytes(data))
 
     def forget(self, locations: list[str] | None = None) -> None:
         """Remove files of this attempt, all of them by default."""
         gone = list(self.created) if locations is None else locations
         self.warehouse.delete(gone)
-        self.created = [c for c in self.created if c not in gone]
+        for location in gone:
+            self.created.pop(location, None)
 
 
 class _Input(InputFile):

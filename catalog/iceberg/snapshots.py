@@ -37,6 +37,7 @@ from pyiceberg.utils.bin_packing import ListPacker
 
 from catalog.errors import Conflict
 from catalog.iceberg.files import LakeFileIO
+from catalog.model import MetadataFile
 
 MERGE_COUNT, MERGE_BYTES = 20, 8 << 20
 _CACHED_LISTS = 64
@@ -121,6 +122,7 @@ class SnapshotWrite:
     _attempts: count[int] = field(default_factory=count)
     _numbers: count[int] = field(default_factory=count)
     _own: ManifestFile | None = None
+    _own_file: MetadataFile | None = None
 
     def stage(
         self, io: LakeFileIO, metadata: TableMetadata, head: Snapshot | None, timestamp: int
@@ -151,9 +153,9 @@ class SnapshotWrite:
             schema_id=metadata.current_schema_id,
         )
 
-    def own_manifest(self) -> str | None:
+    def own_manifest(self) -> MetadataFile | None:
         """The manifest that a retry uses again."""
-        return self._own.manifest_path if self._own else None
+        return self._own_file
 
     def _without_removed(
         self, io: LakeFileIO, parents: list[ManifestFile], gone: list[DataFile]
@@ -233,6 +235,7 @@ class SnapshotWrite:
         made = writer.to_manifest_file()
         if own:
             self._own = ManifestFile(*made._data)
+            self._own_file = io.created[location]
         return made
 
     def _write_list(
@@ -263,6 +266,34 @@ class SnapshotWrite:
         counted = Summary(self.operation, **collector.build(), **self.summary)
         total = update_snapshot_summaries(counted, head.summary if head else None)
         return Summary(self.operation, **total.additional_properties)
+
+
+def relist(
+    io: LakeFileIO,
+    metadata: TableMetadata,
+    snapshot: Snapshot,
+    kept: Sequence[ManifestFile],
+    entries: Sequence[ManifestEntry],
+) -> Snapshot:
+    """A snapshot with a manifest list written anew.
+
+    Args:
+        io: writes it.
+        metadata: of the table.
+        snapshot: as it was.
+        kept: those of its manifests that can be read.
+        entries: its other files.
+    """
+    write = SnapshotWrite(Operation.APPEND, snapshot_id=snapshot.snapshot_id)
+    manifests = [ManifestFile(*manifest._data) for manifest in kept]
+    if entries:
+        pending = _Pending(metadata.default_spec_id, list(entries))
+        manifests.append(write._written(io, pending, metadata))
+    parent = snapshot.parent_snapshot_id
+    head = metadata.snapshot_by_id(parent) if parent is not None else None
+    number = snapshot.sequence_number or 0
+    path = write._write_list(io, metadata, manifests, head, number)
+    return snapshot.model_copy(update={"manifest_list": path})
 
 
 def _gather(io: LakeFileIO, sources: list[ManifestFile | _Pending]) -> list[ManifestEntry]:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-from pyiceberg.exceptions import ValidationError as IcebergValidationError
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema as IcebergSchema
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, TableMetadataV2
@@ -69,22 +67,26 @@ def load(warehouse: Warehouse, location: str) -> TableState:
         OperationFailed: the file is damaged.
     """
     if location not in _cache:
-        raw = warehouse.read(location)
-        try:
-            if location.endswith(".gz.metadata.json"):
-                raw = gzip.decompress(raw)
-            metadata = TableMetadataUtil.parse_raw(raw.decode())
-        except (ValidationError, IcebergValidationError, ValueError, OSError) as error:
-            raise OperationFailed(
-                f"The metadata file {location} is damaged.",
-                "Its previous version is named in the store's iceberg_tables table.",
-            ) from error
-        warehouse.contain(f"{metadata.location}/metadata")
-        found = sort_properties(metadata.properties)
-        believed = metadata.model_copy(update={"properties": found.kept})
-        remember(TableState(believed, location, found))
+        remember(parse(warehouse, location, warehouse.read(location)))
     _cache.move_to_end(location)
     return _cache[location]
+
+
+def parse(warehouse: Warehouse, location: str, raw: bytes) -> TableState:
+    """What a metadata file says; see `load` for the errors."""
+    try:
+        if location.endswith(".gz.metadata.json"):
+            raw = gzip.decompress(raw)
+        metadata = TableMetadataUtil.parse_raw(raw.decode())
+    except Exception as error:  # what a damaged file raises depends on where it is damaged
+        raise OperationFailed(
+            f"The metadata file {location} is damaged.",
+            "See what is wrong and what would mend it: lakectl doctor --verify",
+        ) from error
+    warehouse.contain(f"{metadata.location}/metadata")
+    found = sort_properties(metadata.properties)
+    believed = metadata.model_copy(update={"properties": found.kept})
+    return TableState(believed, location, found)
 
 
 def remember(state: TableState) -> None:

@@ -20,7 +20,7 @@ from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
 # sqlite.org/wal.html describes. The rollback journal has no such race.
-_SAFE_WAL = (3, 51, 3)
+SAFE_WAL = (3, 51, 3)
 
 
 class Database:
@@ -119,7 +119,7 @@ def _abandon(conn: sa.Connection, transaction: sa.RootTransaction) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver would begin transactions by itself, and only before a write: we begin them.
     connection.isolation_level = None
-    journal = "WAL" if sqlite3.sqlite_version_info >= _SAFE_WAL else "DELETE"
+    journal = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "DELETE"
     for pragma in (f"journal_mode={journal}", "synchronous=FULL", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {pragma}").close()
 

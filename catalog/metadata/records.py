@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from catalog.metadata import tables as t
-from catalog.model import DataFile, Dataset, Version
+from catalog.model import DataFile, Dataset, MetadataFile, Version
 from catalog.names import DatasetName
 
 
@@ -51,6 +51,8 @@ class Commit:
     journal: tuple[str, Mapping[str, Any], Mapping[str, Any]] | None = None  # action, before, after
     undoes: int | None = None
     expired: Sequence[int] = field(default=())  # snapshot ids
+    metadata_files: Sequence[MetadataFile] = ()  # written by it
+    forgotten: Sequence[str] = ()  # metadata files that no log names any more
 
 
 def close_intent(conn: sa.Connection, intent: str, state: str) -> None:
@@ -137,6 +139,7 @@ def record(conn: sa.Connection, commit: Commit) -> None:
         conn.execute(sa.insert(t.heads).values(head | {"dataset_id": dataset.id, "at": commit.at}))
     if commit.ledger is not None and commit.version is not None:
         _write_ledger(conn, commit, commit.ledger, commit.version)
+    _write_metadata_files(conn, commit)
     if commit.intent is not None:
         close_intent(conn, commit.intent, "done")
     if commit.expired:
@@ -291,6 +294,21 @@ def _write_schema(conn: sa.Connection, commit: Commit) -> None:
                 run_id=version.run_id if version else None,
             )
         )
+
+
+def _write_metadata_files(conn: sa.Connection, commit: Commit) -> None:
+    table, dataset_id = t.metadata_files, commit.dataset.id
+    if commit.metadata_files:
+        rows = ({**asdict(file), "dataset_id": dataset_id} for file in commit.metadata_files)
+        conn.execute(sa.insert(table), list(rows))
+    forget_metadata(conn, commit.forgotten)
+
+
+def forget_metadata(conn: sa.Connection, paths: Sequence[str]) -> None:
+    """Drop the rows of small files that nothing refers to any more."""
+    for start in range(0, len(paths), 500):
+        some = list(paths[start : start + 500])
+        conn.execute(sa.delete(t.metadata_files).where(t.metadata_files.c.path.in_(some)))
 
 
 def _write_ledger(

@@ -151,6 +151,17 @@ data_files = sa.Table(
     sa.Index("data_files_dataset", "dataset_id", "version"),
 )
 
+# What the small files of a table held when they were written, so that damage shows.
+metadata_files = sa.Table(
+    "metadata_files",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("dataset_id", sa.String(32), nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("checksum", sa.String(80), nullable=False),
+    sa.Index("metadata_files_dataset", "dataset_id"),
+)
+
 file_removals = sa.Table(
     "file_removals",
     metadata,

@@ -45,6 +45,9 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("undrop", "lakectl.cli.change:undrop", "Bring a dropped dataset back."),
         Entry("export", "lakectl.cli.read:export", "Write a version to a file."),
     ),
+    "Keep": (
+        Entry("doctor", "lakectl.cli.keep:doctor", "Check that the lake is whole, and mend it."),
+    ),
 }
 
 COMMANDS: dict[str, Entry] = {e.name: e for entries in SECTIONS.values() for e in entries}

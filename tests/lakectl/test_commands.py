@@ -35,6 +35,7 @@ _RUNS: dict[str, str] = {
     "export": "export nyc.trips --to out.csv",
     "sql": "sql FROM(nyc.trips)",
     "init": "init another",
+    "doctor": "doctor --verify",
 }
 # The dashboard needs a terminal; the demo makes a lake of its own (tests/journeys of the demo).
 _APART = {"ui", "demo"}

@@ -1,0 +1,146 @@
+"""Mending a lake, step by step, after somebody has read the steps and agreed.
+
+Nothing is deleted that a version could need: damaged files are moved aside, and only files that
+nothing refers to are removed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from catalog import sync
+from catalog.doctor import restoring
+from catalog.doctor.examining import Examination
+from catalog.doctor.findings import Severity
+from catalog.doctor.tables import Examined, carries, locked
+from catalog.handles import Handles
+from catalog.metadata.audit import OpenIntent
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, as a sentence; `do` returns what was done, as another."""
+
+    sentence: str
+    do: Callable[[], str]
+
+
+def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> list[Step]:
+    """What would mend a lake, in order.
+
+    Args:
+        handles: the lake.
+        seen: what was found.
+        older_than: seconds; orphans of unknown origin that are younger stay, as another engine may
+            be about to refer to them.
+    """
+    return [
+        *_damage(handles, seen),
+        *_rows(handles, seen),
+        *_dead_writes(handles, seen),
+        *_orphans(handles, seen, older_than),
+    ]
+
+
+def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
+    for one in seen.tables:
+        if one.inspection.state is None:
+            yield _step(
+                f"Write the metadata of {one.table.name} anew from our tables.",
+                restoring.metadata, handles, one,
+            )  # fmt: skip
+            continue
+        if one.inspection.damage:
+            yield _step(
+                f"Write {len(one.inspection.damage)} damaged manifests of {one.table.name} anew "
+                "from our tables.",
+                restoring.manifests, handles, one,
+            )  # fmt: skip
+        elif one.bad_files:
+            lost = ", ".join(f"v{version}" for version in restoring.lost_versions(handles, one))
+            if lost:
+                yield _step(
+                    f"Let go of what cannot be read any more of {one.table.name} ({lost}), "
+                    "set its damaged files aside, and go to the newest version that is whole.",
+                    restoring.last_whole_version, handles, one,
+                )  # fmt: skip
+
+
+def _step(
+    sentence: str, mend: Callable[[Handles, Examined], str], handles: Handles, one: Examined
+) -> Step:
+    return Step(sentence, lambda: mend(handles, one))
+
+
+def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
+    for one in seen.tables:
+        wrong = any(f.severity is Severity.WRONG for f in one.findings)
+        if wrong and one.inspection.state is not None and not one.table.dropped:
+            yield _step(
+                f"Make our tables of {one.table.name} anew from its own files.",
+                _rebuild, handles, one,
+            )  # fmt: skip
+
+
+def _rebuild(handles: Handles, one: Examined) -> str:
+    name = one.table.name
+    with locked(handles, one.table.id):
+        pointer = handles.reader.pointer(name) or one.table.metadata_location
+        sync.rebuild(handles, one.table.id, name, pointer)
+    return f"Our tables of {name} are what its files say."
+
+
+def _dead_writes(handles: Handles, seen: Examination) -> Iterator[Step]:
+    """Close the writes whose process is gone; what carries their id is theirs and can go."""
+    for intent in seen.dead:
+        left = [path for path in _unreferenced(seen) if _is_of(path, intent)]
+        yield Step(
+            f"Close the write {intent.id} and remove {_files(left)} that it left.",
+            lambda intent=intent, left=left: _close(handles, intent, left),  # type: ignore[misc]
+        )
+
+
+def _is_of(path: str, intent: OpenIntent) -> bool:
+    return carries(path, intent.id)
+
+
+def _unreferenced(seen: Examination) -> dict[str, int]:
+    return {p: s for one in seen.tables for p, s in one.orphans.items()} | seen.strays
+
+
+def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
+    from catalog.metadata import records
+
+    handles.warehouse.delete(left)
+    with handles.database.write() as conn:
+        records.close_intent(conn, intent.id, "failed")
+    return f"The write {intent.id} is closed; removed: {_files(left)}."
+
+
+def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator[Step]:
+    theirs = {path for path in _unreferenced(seen) for intent in seen.dead if _is_of(path, intent)}
+    now = time.time()
+    old = [
+        path
+        for path in _unreferenced(seen)
+        if path not in theirs and now - handles.warehouse.modified(path) >= older_than
+    ]
+    if old:
+        size = sum(_unreferenced(seen)[path] for path in old)
+        yield Step(
+            f"Remove {_files(old)} that nothing refers to ({size:,} bytes).",
+            lambda: _remove(handles, old),
+        )
+
+
+def _remove(handles: Handles, paths: list[str]) -> str:
+    handles.warehouse.delete(paths)
+    return f"Removed: {_files(paths)}."
+
+
+def _files(paths: Sequence[str]) -> str:
+    return f"{len(paths):,} {'file' if len(paths) == 1 else 'files'}"

@@ -1,0 +1,230 @@
+"""Bringing a damaged table back: its metadata from our tables, its rows from a whole version."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from catalog import reading, writing
+from catalog.doctor.tables import Examined, locked
+from catalog.engine.copying import partition_of
+from catalog.engine.views import select_version
+from catalog.errors import Conflict, LakeError, OperationFailed
+from catalog.handles import Handles
+from catalog.iceberg import commits, tables
+from catalog.iceberg.commits import Change
+from catalog.iceberg.files import LakeFileIO
+from catalog.iceberg.reconstruction import entry_of, metadata_of, relisted
+from catalog.iceberg.tables import TableState
+from catalog.metadata import audit, records
+from catalog.model import DataFile, Dataset, Version, WrittenFile
+from catalog.query import schema_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LIST = re.compile(r"/snap-(\d+)-[^/]*\.avro\Z")
+
+
+def metadata(handles: Handles, one: Examined) -> str:
+    """Put a whole metadata file in the place of a damaged one.
+
+    It is the one that our tables were made from, if that is whole; else it is written anew from
+    our tables, which know every version. The damaged file is moved aside.
+
+    Raises:
+        Conflict: somebody has committed meanwhile.
+    """
+    name = one.table.name
+    with locked(handles, one.table.id):
+        dataset, pointer = _now(handles, one)
+        state, io = _known_state(handles, dataset, pointer), LakeFileIO(handles.warehouse)
+        told = "its pointer is back at the last state that our tables know"
+        if state is None:
+            versions = [v for v in handles.reader.versions(dataset) if v.state != "expired"]
+            state = _written_anew(handles, io, one, dataset, versions)
+            told = f"its metadata is written anew, with {len(state.metadata.snapshots)} versions"
+        _put(handles, dataset, pointer, state, io, [pointer])
+    return f"{name}: {told}.{_aside(handles, [pointer])}"
+
+
+def manifests(handles: Handles, one: Examined) -> str:
+    """Write damaged manifests and lists anew: our tables know the files of every version.
+
+    Raises:
+        Conflict: somebody has committed meanwhile.
+        OperationFailed: a file cannot be described again: it is missing, or of another engine.
+    """
+    with locked(handles, one.table.id):
+        dataset, pointer = _now(handles, one)
+        state, io = one.inspection.state, LakeFileIO(handles.warehouse)
+        assert state is not None
+        if state.location != pointer:
+            raise Conflict(f"{dataset.name} has changed meanwhile.", "Run doctor again.")
+        try:
+            missing = _missing_entries(handles, one, dataset, state)
+            changed = relisted(io, state.metadata, one.inspection, missing)
+            number = commits.number_of(pointer) + 1
+            written = commits.write_metadata(io, changed, number, state.properties)
+        except Exception:
+            io.forget()
+            raise
+        bad = [damage.path for damage in one.inspection.damage]
+        _put(handles, dataset, pointer, written, io, bad)
+    return f"{dataset.name}: {len(bad)} damaged files are written anew.{_aside(handles, bad)}"
+
+
+def _missing_entries(
+    handles: Handles, one: Examined, dataset: Dataset, state: TableState
+) -> dict[int, list[Any]]:
+    """Of each snapshot that cannot be read whole, the entries of the files it does not tell."""
+    added = audit.added_by(handles.reader, dataset.id)
+    made: dict[str, Any] = {}
+    found = {}
+    for snapshot, parts in one.inspection.parts.items():
+        told = {path for _, files in parts for path in files}
+        missing = [f for f in handles.reader.files(dataset, snapshot) if f.path not in told]
+        for file in missing:
+            if file.path not in made:
+                written = _described(handles, dataset, file)
+                made[file.path] = entry_of(
+                    state.metadata, written, file.schema_id or 0, *added[file.path]
+                )
+        found[snapshot] = [made[file.path] for file in missing]
+    return found
+
+
+def _described(handles: Handles, dataset: Dataset, file: DataFile) -> WrittenFile:
+    """A data file as its manifest needs it; the partition is told by any of its rows."""
+    if file.deletes:
+        raise OperationFailed(
+            f"{file.path} is a delete file of another engine, which only that can list again."
+        )
+    schemas = {s.schema_id: s for s in audit.schemas(handles.reader, dataset.id)}
+    schema = schemas.get(file.schema_id or 0, dataset.schema)
+    with reading.opened(handles, [file]) as (con, prefix):
+        select = select_version(schema, [file], prefix)
+        values = partition_of(con, select, schema, dataset.partitioning)
+    return WrittenFile(file.path, file.rows, file.bytes, {}, values)
+
+
+def _now(handles: Handles, one: Examined) -> tuple[Dataset, str]:
+    dataset = handles.reader.dataset_by_id(one.table.id)
+    pointer = handles.reader.pointer(one.table.name)
+    if dataset is None or pointer is None:
+        raise Conflict(f"{one.table.name} has changed meanwhile.", "Run doctor again.")
+    return dataset, pointer
+
+
+def _put(
+    handles: Handles,
+    dataset: Dataset,
+    pointer: str,
+    state: TableState,
+    io: LakeFileIO,
+    bad: Sequence[str],
+) -> None:
+    """Let the pointer name another metadata file, and our tables tell what that says."""
+    commit = records.Commit(
+        dataset=tables.describe(state, dataset.id, dataset.name),
+        previous_metadata=pointer,
+        at=state.metadata.last_updated_ms,
+        metadata_files=list(io.created.values()),
+        forgotten=bad,
+    )
+    with handles.database.write() as conn:
+        if not records.swap(conn, dataset.name, pointer, state.location):
+            raise Conflict(f"{dataset.name} has changed meanwhile.", "Run doctor again.")
+        records.record(conn, commit)
+
+
+def _known_state(handles: Handles, dataset: Dataset, pointer: str) -> TableState | None:
+    """The state that our tables were made from, if another file than the pointer's and whole."""
+    place = dataset.metadata_location
+    if place == pointer:
+        return None
+    try:
+        return tables.parse(handles.warehouse, place, handles.warehouse.read(place))
+    except LakeError:
+        return None
+
+
+def _written_anew(
+    handles: Handles,
+    io: LakeFileIO,
+    one: Examined,
+    dataset: Dataset,
+    versions: Sequence[Version],
+) -> TableState:
+    known = audit.metadata_files(handles.reader, dataset.id)
+    lists = {
+        int(found.group(1)): path
+        for path in [*one.sizes, *known]  # of two lists of a snapshot the one that landed is known
+        if (found := _LIST.search(path))
+    }
+    schemas = audit.schemas(handles.reader, dataset.id)
+    metadata = metadata_of(dataset, schemas, versions, lists)
+    number = 1 + max((commits.number_of(path) for path in known), default=0)
+    return commits.write_metadata(io, metadata, number, None)
+
+
+def lost_versions(handles: Handles, one: Examined) -> list[int]:
+    """The versions that cannot be read any more: a data file of theirs is missing or damaged."""
+    log = audit.snapshots(handles.reader, one.table.id)
+    return sorted(log[snapshot] for snapshot in _lost(one) if snapshot in log)
+
+
+def _lost(one: Examined) -> set[int]:
+    state, readable = one.inspection.state, one.inspection.snapshots
+    there = {s.snapshot_id for s in state.metadata.snapshots} if state else set()
+    return {s for s in there if s not in readable or readable[s].keys() & one.bad_files}
+
+
+def last_whole_version(handles: Handles, one: Examined) -> str:
+    """Go to the newest version that is whole, and let go of those that are not.
+
+    Raises:
+        OperationFailed: no version is whole.
+        Conflict: somebody has committed meanwhile.
+    """
+    dataset = handles.reader.dataset_by_id(one.table.id)
+    assert dataset is not None
+    lost = _lost(one)
+    whole = [
+        v for v in handles.reader.versions(dataset)
+        if v.snapshot_id in one.inspection.snapshots and v.snapshot_id not in lost
+    ]  # fmt: skip
+    if not whole:
+        raise OperationFailed(
+            f"No version of {dataset.name} is whole: nothing can be gone back to.",
+            "Restore its files from a backup, or drop it and load it again.",
+        )
+    # The newest of main's own line, if there is one; `undone` ones lie on no line.
+    line = [v for v in whole if v.state in {"current", "live"}] or whole
+    target = dataset.snapshot_id if dataset.snapshot_id not in lost else line[0].snapshot_id
+    at = next(v for v in whole if v.snapshot_id == target)
+    schema = schema_of(handles, dataset, at)
+
+    def plan(_: TableState | None, now: Dataset | None) -> tuple[Change, writing.Rows]:
+        if now is None or now.metadata_location != dataset.metadata_location:
+            raise Conflict(f"{dataset.name} has changed meanwhile.", "Run doctor again.")
+        return Change(main=target, schema=schema, forget=sorted(lost)), writing.Rows()
+
+    writing.commit_existing(handles, dataset.id, plan)
+    # What else only the lost versions held is set aside as well: it may be of use to somebody.
+    apart = sorted({*one.bad_files, *handles.reader.unreachable_files(dataset.id)})
+    with handles.database.write() as conn:
+        records.forget_files(conn, dataset.id, apart)
+    gone = f"{len(lost)} {'version is' if len(lost) == 1 else 'versions are'} lost"
+    return f"{dataset.name} is at v{at.version}, which is whole; {gone}.{_aside(handles, apart)}"
+
+
+def _aside(handles: Handles, paths: Sequence[str]) -> str:
+    """Move files to the quarantine of the warehouse; those that are missing are passed over."""
+    moved = []
+    for path in paths:
+        try:
+            moved.append(handles.warehouse.set_aside(path))
+        except LakeError:
+            continue
+    return "".join(f" Set aside: {path}." for path in moved)

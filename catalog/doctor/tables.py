@@ -1,0 +1,203 @@
+"""One table: what its files say, held against what our tables say and against the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from catalog.doctor.findings import Finding, Kind, Severity
+from catalog.errors import LakeError, NotFound
+from catalog.handles import Handles
+from catalog.iceberg import tables
+from catalog.iceberg.inspection import Inspection, inspect
+from catalog.metadata import audit
+from catalog.metadata.audit import OpenIntent, Table
+from catalog.metadata.locks import commit_lock
+from catalog.model import Dataset
+from catalog.storage import checksum_of_bytes
+
+_REBUILD = "lakectl doctor --repair makes our tables anew from the table's own files."
+_CHUNK = 8 << 20
+
+
+@dataclass(slots=True)
+class Examined:
+    """One table after a look at it."""
+
+    table: Table
+    inspection: Inspection
+    findings: list[Finding] = field(default_factory=list)
+    orphans: dict[str, int] = field(default_factory=dict)  # size by path
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of the files that are there
+    bad_files: set[str] = field(default_factory=set)  # data files that are missing or damaged
+
+    def tell(
+        self,
+        severity: Severity,
+        kind: Kind,
+        message: str,
+        remedy: str | None = None,
+        path: str | None = None,
+    ) -> None:
+        """Note a finding of this table."""
+        told = f"{self.table.name}: {message}"
+        self.findings.append(Finding(severity, kind, told, remedy, str(self.table.name), path))
+
+
+def locked(handles: Handles, dataset_id: str) -> AbstractContextManager[None]:
+    """Keep our own writers from committing meanwhile; a lake for reading takes no lock."""
+    if handles.readonly:
+        return nullcontext()
+    return commit_lock(handles.database, handles.state / "locks", dataset_id)
+
+
+def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
+    """Look at one table.
+
+    Args:
+        handles: the lake.
+        table: which.
+        verify: read every byte and compare checksums, not names and sizes only.
+    """
+    with locked(handles, table.id):
+        intents = audit.open_intents(handles.reader)  # now, and once the files are listed
+        pointer = table.metadata_location
+        if not table.dropped:
+            pointer = handles.reader.pointer(table.name) or pointer
+        known = audit.metadata_files(handles.reader, table.id)
+        inspection = inspect(handles.warehouse, pointer, known)
+        sizes = dict(handles.warehouse.walk(_folder(handles, table.location)))
+        intents += audit.open_intents(handles.reader)
+        dataset = handles.reader.dataset_by_id(table.id)
+        found = Examined(table, inspection, sizes=sizes)
+        _compare_small_files(handles, found, verify)
+        _compare_rows(handles, found, dataset, pointer)
+        found.orphans = dict(_orphans(handles, found, intents))
+    _compare_data_files(handles, found, verify)
+    return found
+
+
+def _folder(handles: Handles, location: str) -> str:
+    return handles.warehouse.contain(location).removeprefix(f"{handles.warehouse.uri}/")
+
+
+def _compare_small_files(handles: Handles, found: Examined, verify: bool) -> None:
+    """Every small file of the table that is known, those that only the past needs included."""
+    told = set()
+    for damage in found.inspection.damage:
+        told.add(damage.path)
+        remedy = "lakectl doctor --repair goes back to the last version that is whole."
+        message = f"the file {damage.path} {damage.reason}."
+        found.tell(Severity.DAMAGE, Kind.METADATA, message, remedy, damage.path)
+    for path, written in audit.metadata_files(handles.reader, found.table.id).items():
+        if path in told:
+            continue
+        size = found.sizes.get(path)
+        reason = None
+        if size is None:
+            reason = "is missing"
+        elif size != written.bytes:
+            reason = f"has {size} bytes in place of {written.bytes}"
+        elif verify and checksum_of_bytes(handles.warehouse.read(path)) != written.checksum:
+            reason = "is damaged: its checksum differs from what was written"
+        if reason is not None:
+            message = f"the file {path} {reason}; only earlier states of the table need it."
+            found.tell(Severity.DAMAGE, Kind.METADATA, message, None, path)
+
+
+def _compare_rows(handles: Handles, found: Examined, dataset: Dataset | None, pointer: str) -> None:
+    """Our tables, which are made from the table's own files, against those files."""
+    state = found.inspection.state
+    if state is None or dataset is None:
+        return
+    if dataset.metadata_location != pointer:
+        message = "our tables are behind what another engine has committed."
+        found.tell(Severity.WRONG, Kind.POINTER, message, _REBUILD, pointer)
+        return
+    if tables.describe(state, dataset.id, dataset.name) != dataset:
+        found.tell(
+            Severity.WRONG, Kind.SUMMARY, "what is listed of it is not what it holds.", _REBUILD
+        )
+    log = audit.snapshots(handles.reader, dataset.id)
+    there = {snapshot.snapshot_id for snapshot in state.metadata.snapshots}
+    for snapshot in sorted(log.keys() - there):
+        message = f"v{log[snapshot]} is in the version log, but its snapshot is gone."
+        found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
+    for snapshot in sorted(there - log.keys()):
+        message = f"the snapshot {snapshot} is not in the version log."
+        found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
+    for snapshot, listed in found.inspection.snapshots.items():
+        if snapshot not in log:
+            continue
+        ours = {file.path for file in handles.reader.files(dataset, snapshot)}
+        if ours != listed.keys():
+            message = (
+                f"v{log[snapshot]} has {len(listed)} files, and our tables list "
+                f"{len(ours)}, {len(ours & listed.keys())} of them the same."
+            )
+            found.tell(Severity.WRONG, Kind.FILES, message, _REBUILD)
+    for key in audit.ledger_without_version(handles.reader, dataset.id):
+        message = f"the ledger says that write {key} landed, and there is no version of it."
+        found.tell(Severity.WRONG, Kind.LEDGER, message, _REBUILD)
+
+
+def _orphans(
+    handles: Handles, found: Examined, intents: Sequence[OpenIntent]
+) -> Iterator[tuple[str, int]]:
+    """The files of the table's folder that nothing refers to and no living write is about to."""
+    unreachable = set(handles.reader.unreachable_files(found.table.id))
+    referenced = found.inspection.metadata | found.inspection.files.keys()
+    # What our tables claim is kept too: where manifests are damaged they know more.
+    referenced |= audit.metadata_files(handles.reader, found.table.id).keys()
+    referenced |= audit.data_files(handles.reader, found.table.id).keys() - unreachable
+    living = [i for i in intents if i.dataset_id == found.table.id and not i.is_dead]
+    for path, size in found.sizes.items():
+        if path not in referenced and not any(carries(path, intent.id) for intent in living):
+            yield path, size
+
+
+def carries(path: str, intent: str) -> bool:
+    """Whether a file belongs to a write: its name, or its staging folder's, carries the id."""
+    return intent in path.replace("-", "")
+
+
+def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None:
+    """Every data file that a version holds: is it there, whole, and as it was written?"""
+    unreachable = set(handles.reader.unreachable_files(found.table.id))
+    known = audit.data_files(handles.reader, found.table.id)
+    wanted = {path: file.bytes for path, file in found.inspection.files.items()}
+    wanted |= {path: size for path, (size, _) in known.items() if path not in unreachable}
+    for path, size in wanted.items():
+        checksum = known.get(path, (0, None))[1]
+        reason = _wrong_with(handles, path, size, checksum if verify else None)
+        if reason is not None:
+            found.bad_files.add(path)
+            remedy = "lakectl doctor --repair goes back to the last version that is whole."
+            message = f"the data file {path} {reason}."
+            found.tell(Severity.DAMAGE, Kind.DATA, message, remedy, path)
+
+
+def _wrong_with(handles: Handles, path: str, size: int, checksum: str | None) -> str | None:
+    try:
+        there = handles.warehouse.size(path)
+        if there != size:
+            return f"has {there} bytes in place of {size}"
+        if checksum is not None and checksum_in(handles, path, size) != checksum:
+            return "is damaged: its checksum differs from what was written"
+    except NotFound:
+        return "is missing"
+    except (OSError, LakeError) as error:
+        return f"cannot be read: {error}"
+    return None
+
+
+def checksum_in(handles: Handles, path: str, size: int) -> str:
+    """The checksum of an object of the warehouse, read in parts."""
+    import google_crc32c
+
+    crc = 0
+    for start in range(0, size, _CHUNK):
+        part = handles.warehouse.read_range(path, start, min(start + _CHUNK, size))
+        crc = google_crc32c.extend(crc, part)
+    return f"crc32c:{crc:08x}"

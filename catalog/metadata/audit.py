@@ -1,0 +1,119 @@
+"""What our tables claim of a dataset and of the writes under way, to be held against the files."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from catalog.metadata.reader import Reader
+from catalog.model import MetadataFile
+from catalog.names import DatasetName
+from catalog.schema import Schema
+
+
+class OpenIntent(NamedTuple):
+    """A write that was announced and did not say yet how it ended."""
+
+    id: str
+    dataset_id: str
+    location: str  # of the table
+    host: str
+    pid: int
+    at: int  # milliseconds since 1970
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process is known to be gone; of another host nothing is known."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:  # it runs, and belongs to somebody else
+            return False
+        return False
+
+
+class Table(NamedTuple):
+    """A dataset of our tables, dropped ones included."""
+
+    id: str
+    name: DatasetName
+    location: str
+    metadata_location: str
+    dropped: bool
+
+
+def open_intents(reader: Reader) -> list[OpenIntent]:
+    """Every write that is under way, or whose process died."""
+    found = reader.rows(
+        "SELECT id, dataset_id, location, host, pid, at FROM intents WHERE state = 'open'"
+    )
+    return [OpenIntent(*row) for row in found]
+
+
+def tables(reader: Reader) -> list[Table]:
+    """Every dataset by name, dropped ones last."""
+    found = reader.rows(
+        "SELECT id, namespace, name, location, metadata_location, dropped_at IS NOT NULL "
+        "FROM datasets ORDER BY dropped_at IS NOT NULL, namespace, name"
+    )
+    return [
+        Table(key, DatasetName(namespace, name), location, metadata, bool(dropped))
+        for key, namespace, name, location, metadata, dropped in found
+    ]
+
+
+def metadata_files(reader: Reader, dataset_id: str) -> dict[str, MetadataFile]:
+    """The small files of a table as they were written, by path; files of others are not known."""
+    found = reader.rows(
+        "SELECT path, bytes, checksum FROM metadata_files WHERE dataset_id = :id", id=dataset_id
+    )
+    return {path: MetadataFile(path, size, checksum) for path, size, checksum in found}
+
+
+def data_files(reader: Reader, dataset_id: str) -> dict[str, tuple[int, str | None]]:
+    """(bytes, checksum) of every data file that any version has held, by path."""
+    found = reader.rows(
+        "SELECT path, bytes, checksum FROM data_files WHERE dataset_id = :id", id=dataset_id
+    )
+    return {path: (size, checksum) for path, size, checksum in found}
+
+
+def added_by(reader: Reader, dataset_id: str) -> dict[str, tuple[int, int]]:
+    """(snapshot id, version) of the write that brought each data file, by path."""
+    found = reader.rows(
+        "SELECT f.path, v.snapshot_id, f.version FROM data_files f JOIN versions v "
+        "ON v.dataset_id = f.dataset_id AND v.version = f.version WHERE f.dataset_id = :id",
+        id=dataset_id,
+    )
+    return {path: (int(snapshot), int(version)) for path, snapshot, version in found}
+
+
+def schemas(reader: Reader, dataset_id: str) -> list[Schema]:
+    """Every schema that a table has had."""
+    found = reader.rows(
+        "SELECT schema FROM schemas WHERE dataset_id = :id ORDER BY schema_id", id=dataset_id
+    )
+    return [Schema.from_json(text) for (text,) in found]
+
+
+def snapshots(reader: Reader, dataset_id: str) -> dict[int, int]:
+    """The version of each snapshot that has not expired."""
+    found = reader.rows(
+        "SELECT snapshot_id, version FROM versions WHERE dataset_id = :id AND expired_at IS NULL",
+        id=dataset_id,
+    )
+    return {int(snapshot): int(version) for snapshot, version in found}
+
+
+def ledger_without_version(reader: Reader, dataset_id: str) -> list[str]:
+    """The keys of writes that the ledger says have landed, and of which there is no version."""
+    found = reader.rows(
+        "SELECT key FROM ledger l WHERE dataset_id = :id AND NOT EXISTS (SELECT 1 FROM versions v "
+        "WHERE v.dataset_id = l.dataset_id AND v.snapshot_id = l.snapshot_id)",
+        id=dataset_id,
+    )
+    return [str(key) for (key,) in found]

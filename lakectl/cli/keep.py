@@ -1,0 +1,85 @@
+"""Keeping a lake whole: doctor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lakectl.cli import output
+from lakectl.cli.options import confirm, open_lake, output_option, yes_option
+
+if TYPE_CHECKING:
+    from catalog.doctor.findings import Report
+
+_SIGNS = {"damage": "✖", "wrong": "✖", "risk": "▲", "litter": "·", "note": "·"}
+_MOST = 200  # findings that a person is shown
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--verify", is_flag=True, help="Read every byte and compare checksums.")
+@click.option("--repair", is_flag=True, help="Mend what can be mended, after asking.")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    metavar="HOURS",
+    default=24.0,
+    show_default=True,
+    help="Leave younger files of unknown origin alone.",
+)
+@yes_option
+@output_option
+@click.pass_context
+def doctor(
+    ctx: click.Context, /, names: tuple[str, ...], output_form: str | None, **given: Any
+) -> None:
+    """Check that the lake, or the datasets NAME, hold what was promised.
+
+    Every version is followed from its pointer down to its data files, and held against the disk
+    and our tables; files that nothing refers to are listed. Nothing is changed without --repair.
+    Leaves with 7 when something is wrong.
+    """
+    lake = open_lake(ctx)
+    seen = lake.doctor(*names, verify=given["verify"])
+    report = seen.report
+    as_json = output_form in {"json", "jsonl"}
+    done: list[str] = []
+    if given["repair"]:
+        steps = lake.repairs(seen, older_than=given["older_than"] * 3600)
+        if steps:
+            for step in steps:
+                output.note(f"  {step.sentence}")
+            confirm(
+                f"Do {'this' if len(steps) == 1 else f'these {len(steps)} things'}?", given["yes"]
+            )
+            for step in steps:
+                done.append(step.do())
+                output.note(f"✔ {done[-1]}")
+            report = lake.doctor(*names, verify=given["verify"]).report
+    if as_json:
+        output.print_json(report.to_json() | ({"repaired": done} if given["repair"] else {}))
+    else:
+        _tell(report)
+    if not report.is_sound:
+        ctx.exit(7)
+
+
+def _tell(report: Report) -> None:
+    from screens.text import count, plural, size
+
+    for finding in report.findings[:_MOST]:
+        output.say(f"{_SIGNS[finding.severity]} {finding.severity:<7} {finding.message}")
+        if finding.remedy:
+            output.say(f"          {finding.remedy}")
+    if len(report.findings) > _MOST:
+        output.say(f"… and {count(len(report.findings) - _MOST)} more; -o json lists all.")
+    how = (
+        "every byte was compared" if report.verified else "sizes were compared, bytes with --verify"
+    )
+    looked = (
+        f"{plural(report.datasets, 'dataset')}, {plural(report.files, 'file')}, "
+        f"{size(report.bytes)}; {how}."
+    )
+    state = "The lake is sound" if report.is_sound else "The lake is not sound"
+    output.say(f"{state}: {looked}")

@@ -1,0 +1,68 @@
+"""A lake is damaged; doctor says what, leaves with 7, and mends it once somebody agreed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lake_shell import Shell
+
+
+@pytest.fixture
+def ill(lake: Shell) -> tuple[Shell, Path, Path]:
+    """A lake of two versions, its first data file, and its current metadata file."""
+    for number in (1, 2):
+        lake.file(f"{number}.csv", ["a,b", f"{number},x"])
+        lake.ok("ingest", f"{number}.csv", "--into", "n.t")
+    (first, second) = sorted(
+        (lake.cwd / "warehouse").rglob("*.parquet"), key=lambda p: p.stat().st_mtime_ns
+    )
+    assert first != second
+    return lake, second, Path(lake.json("show", "n.t")["metadata_location"])
+
+
+def test_a_sound_lake_leaves_with_0(ill: tuple[Shell, Path, Path]) -> None:
+    lake, _, _ = ill
+    assert "The lake is sound: 1 dataset, 8 files" in lake.ok("doctor").out
+    told = lake.json("doctor", "--verify")
+    assert told.pop("bytes") == sum(
+        path.stat().st_size for path in (lake.cwd / "warehouse").rglob("*") if path.is_file()
+    )
+    assert told.pop("sqlite").split(",")[0].count(".") == 2
+    assert told == {"sound": True, "datasets": 1, "files": 8, "verified": True, "findings": []}
+
+
+def test_damage_leaves_with_7_and_is_mended_only_after_a_yes(
+    ill: tuple[Shell, Path, Path],
+) -> None:
+    lake, data, _ = ill
+    data.write_bytes(data.read_bytes()[:-9])
+    told = lake.run("doctor")
+    assert told.code == 7
+    assert f"✖ damage  n.t: the data file {data} has" in told.out
+    (finding,) = lake.run("doctor", "-o", "json").json["findings"]
+    assert (finding["severity"], finding["kind"]) == ("damage", "data")
+    assert (finding["dataset"], finding["path"]) == ("n.t", str(data))
+    assert set(finding) == {"severity", "kind", "dataset", "path", "message", "remedy"}
+    before = lake.picture()
+    asked = lake.run("doctor", "--repair")
+    assert asked.code == 6
+    assert asked.err.startswith("  Let go of what cannot be read any more of n.t (v2)")
+    assert "Nobody is there to confirm" in asked.err
+    assert lake.picture() == before
+    mended = lake.ok("doctor", "--repair", "--yes")
+    assert "1 version is lost" in mended.err
+    assert lake.sql("FROM n.t") == [{"a": 1, "b": "x"}]
+    assert lake.json("doctor", "--verify")["sound"]
+    assert lake.ingest("2.csv", "--into", "n.t")["rows"] == 2
+
+
+def test_damaged_metadata_costs_nothing(ill: tuple[Shell, Path, Path]) -> None:
+    lake, _, metadata = ill
+    metadata.write_text("{}")
+    assert "damaged" in lake.refused(1, "ingest", "1.csv", "--into", "n.t", "--if-seen", "load")
+    mended = lake.json("doctor", "--repair", "--yes")
+    assert mended["sound"]
+    assert "with 2 versions" in mended["repaired"][0]
+    assert lake.sql("SELECT count(*) AS n FROM n.t") == [{"n": 2}]
+    assert lake.ingest("1.csv", "--into", "n.t", "--if-seen", "load")["version"] == 3
