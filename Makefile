@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.installed-to-run
 STAMP := $(VENV)/.installed-to-work
 
-.PHONY: help demo test lint bench format pictures docs clean
+.PHONY: help demo test battery lint bench format pictures docs clean
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
@@ -22,6 +22,9 @@ demo: $(RUNS)  ## make a lake of real data in ./demo-lake and open the dashboard
 
 test: $(STAMP)  ## run the whole suite
 	$(BIN)/python -m pytest -n 2
+
+battery: $(STAMP)  ## run the long forms of the proofs as well
+	$(BIN)/python -m pytest -n 2 -m battery
 
 lint: $(STAMP)  ## formatting, style, types, architecture, spelling
 	$(BIN)/ruff format --check .

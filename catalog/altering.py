@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from catalog import query, writing
+from catalog import faults, query, writing
 from catalog.errors import Conflict, InvalidInput, NotFound
 from catalog.handles import Handles
 from catalog.model import Dataset, Version
@@ -138,8 +138,8 @@ def _documented(schema: Schema, docs: Mapping[str, str], name: DatasetName) -> S
         return None
     for column in docs:
         if schema.find(column) is None:
-            known = ", ".join(schema.names[:12])
-            raise NotFound(f"{name} has no column {column!r}.", f"Its columns: {known}.")
+            known = ", ".join(schema.names[:12]) + (", …" if len(schema.names) > 12 else "")
+            raise NotFound(f"{name} has no column {column!r}.", f"Its columns: {known}")
     fields = (replace(f, doc=docs[f.name] or None) if f.name in docs else f for f in schema.fields)
     return replace(schema, fields=tuple(fields))
 
@@ -174,6 +174,7 @@ def rename(
             records.write_journal(conn, dataset, handles.now(), "rename", *names)
         else:
             records.mark_undone(conn, undoes)
+        faults.reach("rename.written")
     return handles.reader.dataset(wanted)
 
 
@@ -193,6 +194,7 @@ def drop(handles: Handles, dataset: Dataset, undoes: int | None = None) -> None:
             records.write_journal(conn, dataset, handles.now(), "drop", state, state)
         else:
             records.mark_undone(conn, undoes)
+        faults.reach("drop.written")
 
 
 def undrop(handles: Handles, dataset_id: str, undoes: int | None = None) -> Dataset:
@@ -216,4 +218,5 @@ def undrop(handles: Handles, dataset_id: str, undoes: int | None = None) -> Data
             records.write_journal(conn, dataset, handles.now(), "undrop", state, state)
         else:
             records.mark_undone(conn, undoes)
+        faults.reach("undrop.written")
     return dataset

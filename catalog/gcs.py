@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import LakeError, NotFound, StoreUnreachable
-from catalog.storage import checksum_of, checksum_of_bytes, outside, quarantined
+from catalog.storage import checksum_of, checksum_of_bytes, missing, outside, quarantined
 
 _CHUNK = 8 << 20  # of an upload; a multiple of 256 KiB, as the protocol asks
 
@@ -91,7 +91,7 @@ class GcsWarehouse:
         try:
             found: dict[str, Any] = self.filesystem.info(inside)
         except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+            raise missing(path) from error
         except Exception as error:
             raise _unreachable(path, error) from error
         return found
@@ -102,7 +102,7 @@ class GcsWarehouse:
         try:
             return bytes(self.filesystem.cat_file(inside))
         except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+            raise missing(path) from error
         except Exception as error:
             raise _unreachable(path, error) from error
 
@@ -112,7 +112,10 @@ class GcsWarehouse:
         try:
             return bytes(self.filesystem.cat_file(inside, start=start, end=end))
         except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+            raise missing(path) from error
+
+    def require(self, paths: Iterable[str]) -> None:
+        """See `Warehouse`; a store is asked when it is read."""
 
     def exists(self, path: str) -> bool:
         """See `Warehouse`."""
@@ -137,7 +140,7 @@ class GcsWarehouse:
         try:
             self.filesystem.mv(inside, target)
         except FileNotFoundError as error:
-            raise NotFound(f"The object {path} is missing from the warehouse.") from error
+            raise missing(path) from error
         return target
 
     def delete(self, paths: Iterable[str]) -> None:

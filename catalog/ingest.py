@@ -13,14 +13,32 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import committing, merging, names, quarantine, sources, staging, sync, types, writing
+from catalog import (
+    committing,
+    faults,
+    merging,
+    names,
+    quarantine,
+    sources,
+    staging,
+    sync,
+    types,
+    writing,
+)
 from catalog.committing import Stale
-from catalog.errors import Conflict, NotFound, OperationFailed, StoreUnreachable
+from catalog.errors import (
+    Conflict,
+    LakeError,
+    NotFound,
+    OperationFailed,
+    OutcomeUnknown,
+    StoreUnreachable,
+)
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName
@@ -263,10 +281,13 @@ def _load(
             rejects.rows += more.rows
             rejects.files += more.files
             written = staging.copy(work, plan, target)
+        faults.reach("load.staged")
         if rejects.rows:
             _check_before_quarantine(work, plan, written, rejects)
-            _quarantine(work, plan, rejects)
-        return _finish(work, plan, target, written, rejects.rows)
+            with _put_aside(work, plan, rejects):
+                faults.reach("quarantine.committed")
+                return _finish(work, plan, target, written, rejects.rows)
+        return _finish(work, plan, target, written, 0)
 
 
 def _announced(handles: Handles, plan: Plan) -> Any:
@@ -307,8 +328,28 @@ def _check_before_quarantine(
         )
 
 
-def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
-    """Keep the bad rows in a dataset of their own, before the good ones become visible."""
+@contextmanager
+def _put_aside(work: staging.Work, plan: Plan, rejects: Rejects) -> Iterator[None]:
+    """The bad rows are kept before the good ones become visible, and taken back if those do not.
+
+    A load that found its dataset changed stages its files again: its bad rows stay kept.
+    """
+    from catalog import undoing
+
+    key = quarantine.key_for(work.key)
+    if work.handles.reader.landed(key) is None:
+        _quarantine(work, plan, rejects, key)
+    try:
+        yield
+    except (Stale, OutcomeUnknown):
+        raise
+    except BaseException:
+        with suppress(LakeError):
+            undoing.take_back_load(work.handles, key)
+        raise
+
+
+def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects, key: str) -> None:
     from catalog.engine.rejects import REJECT_FIELDS, rejects_select
 
     name = quarantine.name_for(plan.name)
@@ -316,7 +357,7 @@ def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects) -> None:
         into=str(name),
         message=f"rejected while loading {plan.name}",
         run_id=plan.request.run_id,
-        write_key=quarantine.key_for(work.key),
+        write_key=key,
     )
     select = rejects_select(rejects)
     dataset = _existing(work.handles, name)

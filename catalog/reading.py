@@ -30,6 +30,7 @@ def opened(
     con = connect()
     try:
         paths = [handles.warehouse.contain(f.path) for f in files]
+        handles.warehouse.require(paths)
         prefix = remote.attach(con, handles.warehouse, paths)
         with told("Reading the dataset"):
             yield con, prefix

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from catalog import faults
 from catalog.errors import (
     Conflict,
     InvalidInput,
@@ -71,6 +72,15 @@ class Warehouse(Protocol):
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """The bytes of an object from `start` up to, not including, `end`."""
 
+    def require(self, paths: Iterable[str]) -> None:
+        """Refuse to go on where data files are known to be missing.
+
+        An object store is not asked: it tells once it is read.
+
+        Raises:
+            NotFound: naming the first.
+        """
+
     def exists(self, path: str) -> bool:
         """Whether the object is there."""
 
@@ -89,7 +99,11 @@ class Warehouse(Protocol):
         """
 
     def set_aside(self, path: str) -> str:
-        """Move an object out of its table's way, to the quarantine; returns where it lies now."""
+        """Move an object out of its table's way, to the quarantine; returns where it lies now.
+
+        Raises:
+            NotFound: it is not there.
+        """
 
     def delete(self, paths: Iterable[str]) -> None:
         """Remove objects; those that are gone already are passed over."""
@@ -115,6 +129,14 @@ def open_warehouse(uri: str) -> Warehouse:
     if not os.path.isabs(uri):
         raise InvalidInput(f"The warehouse folder {uri!r} is not absolute.")
     return LocalWarehouse(uri)
+
+
+def missing(path: str) -> NotFound:
+    """The error for a file that a table names and that is not there."""
+    return NotFound(
+        f"The file {path} is missing from the warehouse.",
+        "See what is lost and what would mend it: lakectl doctor",
+    )
 
 
 QUARANTINE = ".quarantine"
@@ -217,7 +239,9 @@ class LocalWarehouse:
             os.chmod(staged, 0o600)
             with staged.open("rb") as file:
                 os.fsync(file.fileno())
+            faults.reach("publish.synced")
             self._place(str(staged), final)
+            faults.reach("publish.placed")
         except OSError as error:
             raise _full(error, final) from error
         return checksum
@@ -234,7 +258,9 @@ class LocalWarehouse:
                     file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
+                faults.reach("write.synced")
                 self._place(draft, final, settle)
+                faults.reach("write.placed")
             except BaseException:
                 Path(draft).unlink(missing_ok=True)
                 raise
@@ -260,7 +286,7 @@ class LocalWarehouse:
         try:
             return Path(self.contain(path)).read_bytes()
         except FileNotFoundError as error:
-            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+            raise missing(path) from error
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """See `Warehouse`."""
@@ -268,7 +294,13 @@ class LocalWarehouse:
             with open(self.contain(path), "rb") as file:
                 return os.pread(file.fileno(), end - start, start)
         except FileNotFoundError as error:
-            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+            raise missing(path) from error
+
+    def require(self, paths: Iterable[str]) -> None:
+        """See `Warehouse`."""
+        for path in paths:
+            if not os.path.exists(path):
+                raise missing(path)
 
     def exists(self, path: str) -> bool:
         """See `Warehouse`."""
@@ -279,22 +311,27 @@ class LocalWarehouse:
         try:
             return os.path.getsize(self.contain(path))
         except FileNotFoundError as error:
-            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+            raise missing(path) from error
 
     def modified(self, path: str) -> float:
         """See `Warehouse`."""
         try:
             return os.path.getmtime(self.contain(path))
         except FileNotFoundError as error:
-            raise NotFound(f"The file {path} is missing from the warehouse.") from error
+            raise missing(path) from error
 
     def set_aside(self, path: str) -> str:
         """See `Warehouse`."""
         inside = self.contain(path)
         target = quarantined(inside, self.uri)
         self.prepare(os.path.dirname(target))
-        self._place(inside, target)
-        _sync_folder(os.path.dirname(inside))
+        try:
+            self._place(inside, target)
+            _sync_folder(os.path.dirname(inside))
+        except FileNotFoundError as error:
+            raise missing(path) from error
+        except OSError as error:
+            raise _full(error, target) from error
         return target
 
     def delete(self, paths: Iterable[str]) -> None:

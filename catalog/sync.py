@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from catalog import faults
 from catalog.errors import LakeError
 from catalog.handles import Handles
 from catalog.model import Dataset
@@ -60,6 +61,7 @@ def rebuild(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) 
     expired = {v.snapshot_id for v in handles.reader.versions(after) if v.state == "expired"}
     with handles.database.write() as conn:
         kept = rebuilding.forget(conn, dataset_id)
+        faults.reach("rebuild.forgotten")
         _record(handles, conn, state, after, expired)
         rebuilding.keep(conn, dataset_id, kept)
 

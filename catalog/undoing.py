@@ -61,6 +61,8 @@ def undo(handles: Handles, name: str | None = None) -> Done:
     done = _undo(handles, line)
     if aside is None:
         return done
+    if not is_last and not _is_there(handles, aside, quarantine.key_for(line.made[1]["key"])):
+        return done
     also = f"What it put aside stays: {aside.called} was changed since."
     if is_last:
         try:
@@ -68,6 +70,14 @@ def undo(handles: Handles, name: str | None = None) -> Done:
         except LakeError as error:
             also = f"What it put aside stays: {error.message}"
     return Done(f"{done.sentence} {also}", done.dataset)
+
+
+def take_back_load(handles: Handles, key: str) -> None:
+    """Take back the load that has a write key, unless another change came after it."""
+    found = handles.reader.landed(key)
+    line = handles.reader.last_change(found[0]) if found else None
+    if line is not None and _Line(*line).made[1].get("key") == key:
+        _undo(handles, _Line(*line))
 
 
 def _undo(handles: Handles, line: _Line) -> Done:
@@ -102,6 +112,16 @@ def _rejects(handles: Handles, line: _Line) -> tuple[_Line | None, bool]:
         return None, False
     aside = _Line(*last)
     return aside, aside.made[1].get("key") == wanted
+
+
+def _is_there(handles: Handles, aside: _Line, key: str) -> bool:
+    """Whether what a load put aside is in the dataset as it is now; it may have been taken back."""
+    found = handles.reader.landed(key)
+    dataset = handles.reader.dataset_by_id(aside.dataset_id)
+    if found is None or dataset is None or not handles.reader.is_live(dataset.id):
+        return False
+    states = {v.version: v.state for v in handles.reader.versions(dataset)}
+    return states.get(found[1]) in {"current", "live"}
 
 
 def _identity(handles: Handles, name: str) -> str:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog import faults
 from catalog.errors import Conflict, LakeError, NotFound, OutcomeUnknown, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import DataFile, Dataset, Version, WrittenFile
@@ -55,6 +56,7 @@ def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]
     handles.require_writable()
     write_id = handles.new_id()
     handles.reader.announce(write_id, dataset_id, location, handles.now())
+    faults.reach("intent.announced")
     staging = handles.warehouse.staging(f"{location}/data", write_id)
     try:
         yield Intent(write_id, dataset_id, location, staging)
@@ -78,13 +80,16 @@ def publish(
     The names are flat and hold no partition value: such a value may be anything, a glob included.
     """
     published: list[tuple[WrittenFile, DataFile]] = []
+    names: list[str] = []  # of one that failed too: it may have its name already
     try:
         for number, file in enumerate(files):
             path = f"{write.location}/data/{write.id}-{number:05d}.parquet"
+            names.append(path)
             checksum = handles.warehouse.publish(Path(file.path), path)
             published.append((file, DataFile(path, file.rows, file.bytes, checksum)))
+        faults.reach("publish.done")
     except Exception:
-        handles.warehouse.delete([made.path for _, made in published])
+        handles.warehouse.delete(names)
         raise
     return published
 
@@ -209,6 +214,7 @@ def _try(
             forgotten=forgotten,
             expired=(*staged.expired, *change.forget),
         )
+        faults.reach("commit.staged")
         done = _swap(handles, target, record)
     except OutcomeUnknown as error:
         done = _settle(handles, target.name, staged, error)
@@ -219,6 +225,7 @@ def _try(
         keep = change.write.own_manifest() if change.write else None
         staged.created.forget([c for c in staged.created.created if not keep or c != keep.path])
         return None
+    faults.reach("swap.committed")
     _tidy(handles, target.before, base, staged, forgotten)
     return outcome
 
@@ -260,7 +267,9 @@ def _swap(handles: Handles, target: _Target, record: Commit) -> bool:
     with handles.database.write() as conn:
         if not records.swap(conn, target.name, record.previous_metadata, new):
             return False
+        faults.reach("swap.moved")
         records.record(conn, record)
+        faults.reach("swap.recorded")
     return True
 
 
@@ -305,9 +314,10 @@ def _tidy(
         return
     try:
         handles.warehouse.delete(forgotten)
+        faults.reach("tidy.metadata")
         if staged.expired:
             upkeep.remove_expired(handles, dataset.id, base, staged)
-    except LakeError:
+    except (LakeError, OSError):
         return
 
 

@@ -48,26 +48,32 @@ def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> lis
 
 def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
     for one in seen.tables:
+        name = one.table.name
+        if one.table.dropped:
+            continue
         if one.inspection.state is None:
             yield _step(
-                f"Write the metadata of {one.table.name} anew from our tables.",
+                f"Write the metadata of {name} anew from our tables.",
                 restoring.metadata, handles, one,
             )  # fmt: skip
-            continue
-        if one.inspection.damage:
+        elif one.inspection.damage:
+            count = _files([damage.path for damage in one.inspection.damage])
             yield _step(
-                f"Write {len(one.inspection.damage)} damaged manifests of {one.table.name} anew "
-                "from our tables.",
+                f"Write {count} of the metadata of {name} anew from our tables.",
                 restoring.manifests, handles, one,
             )  # fmt: skip
-        elif one.bad_files:
-            lost = ", ".join(f"v{version}" for version in restoring.lost_versions(handles, one))
-            if lost:
-                yield _step(
-                    f"Let go of what cannot be read any more of {one.table.name} ({lost}), "
-                    "set its damaged files aside, and go to the newest version that is whole.",
-                    restoring.last_whole_version, handles, one,
-                )  # fmt: skip
+        elif one.lost and one.whole:
+            yield _step(
+                f"Let go of what cannot be read any more of {name}: "
+                f"{restoring.lost_of(handles, one)}. Set their files aside, and go to the newest "
+                "version that is whole.",
+                restoring.last_whole_version, handles, one,
+            )  # fmt: skip
+        if one.bad_past:
+            yield _step(
+                f"Let go of {_files(one.bad_past)} that only earlier states of {name} need.",
+                restoring.past, handles, one,
+            )  # fmt: skip
 
 
 def _step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from catalog import reading, writing
+from catalog import faults, reading, writing
 from catalog.doctor.tables import Examined, locked
 from catalog.engine.copying import partition_of
 from catalog.engine.views import select_version
@@ -136,6 +136,7 @@ def _put(
         if not records.swap(conn, dataset.name, pointer, state.location):
             raise Conflict(f"{dataset.name} has changed meanwhile.", "Run doctor again.")
         records.record(conn, commit)
+    faults.reach("repair.put")
 
 
 def _known_state(handles: Handles, dataset: Dataset, pointer: str) -> TableState | None:
@@ -168,16 +169,14 @@ def _written_anew(
     return commits.write_metadata(io, metadata, number, None)
 
 
-def lost_versions(handles: Handles, one: Examined) -> list[int]:
-    """The versions that cannot be read any more: a data file of theirs is missing or damaged."""
+def lost_of(handles: Handles, one: Examined) -> str:
+    """The versions that cannot be read any more, and the names that go with them, as words."""
     log = audit.snapshots(handles.reader, one.table.id)
-    return sorted(log[snapshot] for snapshot in _lost(one) if snapshot in log)
-
-
-def _lost(one: Examined) -> set[int]:
-    state, readable = one.inspection.state, one.inspection.snapshots
-    there = {s.snapshot_id for s in state.metadata.snapshots} if state else set()
-    return {s for s in there if s not in readable or readable[s].keys() & one.bad_files}
+    dataset = handles.reader.dataset_by_id(one.table.id)
+    told = [f"v{log[snapshot]}" for snapshot in sorted(one.lost, key=lambda s: log.get(s, 0))]
+    for kind, refs in (("tag", dataset.tags), ("branch", dataset.branches)) if dataset else ():
+        told += [f"the {kind} {name}" for name, at in refs.items() if at in one.lost]
+    return ", ".join(told)
 
 
 def last_whole_version(handles: Handles, one: Examined) -> str:
@@ -189,11 +188,9 @@ def last_whole_version(handles: Handles, one: Examined) -> str:
     """
     dataset = handles.reader.dataset_by_id(one.table.id)
     assert dataset is not None
-    lost = _lost(one)
-    whole = [
-        v for v in handles.reader.versions(dataset)
-        if v.snapshot_id in one.inspection.snapshots and v.snapshot_id not in lost
-    ]  # fmt: skip
+    lost = one.lost
+    names = lost_of(handles, one)
+    whole = [v for v in handles.reader.versions(dataset) if v.snapshot_id in one.whole]
     if not whole:
         raise OperationFailed(
             f"No version of {dataset.name} is whole: nothing can be gone back to.",
@@ -215,8 +212,17 @@ def last_whole_version(handles: Handles, one: Examined) -> str:
     apart = sorted({*one.bad_files, *handles.reader.unreachable_files(dataset.id)})
     with handles.database.write() as conn:
         records.forget_files(conn, dataset.id, apart)
-    gone = f"{len(lost)} {'version is' if len(lost) == 1 else 'versions are'} lost"
-    return f"{dataset.name} is at v{at.version}, which is whole; {gone}.{_aside(handles, apart)}"
+        records.close_journal(conn, dataset.id)  # it tells of versions that are gone
+    told = f"{dataset.name} is at v{at.version}, which is whole; lost: {names}."
+    return f"{told}{_aside(handles, apart)}"
+
+
+def past(handles: Handles, one: Examined) -> str:
+    """Let go of metadata files that only earlier states of the table need."""
+    with handles.database.write() as conn:
+        records.forget_metadata(conn, one.bad_past)
+    told = f"{one.table.name} does without {len(one.bad_past)} of its earlier states."
+    return f"{told}{_aside(handles, one.bad_past)}"
 
 
 def _aside(handles: Handles, paths: Sequence[str]) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.errors import LakeError, NotFound
 from catalog.handles import Handles
 from catalog.iceberg import tables
 from catalog.iceberg.inspection import Inspection, inspect
+from catalog.iceberg.tables import TableState
 from catalog.metadata import audit
 from catalog.metadata.audit import OpenIntent, Table
 from catalog.metadata.locks import commit_lock
-from catalog.model import Dataset
+from catalog.model import Dataset, Version
 from catalog.storage import checksum_of_bytes
 
 _REBUILD = "lakectl doctor --repair makes our tables anew from the table's own files."
@@ -31,6 +32,18 @@ class Examined:
     orphans: dict[str, int] = field(default_factory=dict)  # size by path
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the files that are there
     bad_files: set[str] = field(default_factory=set)  # data files that are missing or damaged
+    bad_past: list[str] = field(default_factory=list)  # metadata files of earlier states alone
+
+    @property
+    def lost(self) -> set[int]:
+        """The snapshots that cannot be read any more: a data file of theirs is bad."""
+        readable = self.inspection.snapshots
+        return {s for s, files in readable.items() if files.keys() & self.bad_files}
+
+    @property
+    def whole(self) -> set[int]:
+        """The snapshots whose every file is there as it was written."""
+        return self.inspection.snapshots.keys() - self.lost
 
     def tell(
         self,
@@ -40,8 +53,11 @@ class Examined:
         remedy: str | None = None,
         path: str | None = None,
     ) -> None:
-        """Note a finding of this table."""
-        told = f"{self.table.name}: {message}"
+        """Note a finding of this table; one that was dropped is nobody's trouble now."""
+        dropped = self.table.dropped
+        told = f"{self.table.name}{', which was dropped' if dropped else ''}: {message}"
+        severity = Severity.NOTE if dropped else severity
+        remedy = None if dropped else remedy
         self.findings.append(Finding(severity, kind, told, remedy, str(self.table.name), path))
 
 
@@ -87,7 +103,7 @@ def _compare_small_files(handles: Handles, found: Examined, verify: bool) -> Non
     told = set()
     for damage in found.inspection.damage:
         told.add(damage.path)
-        remedy = "lakectl doctor --repair goes back to the last version that is whole."
+        remedy = "lakectl doctor --repair writes it anew from our tables; no version is lost."
         message = f"the file {damage.path} {damage.reason}."
         found.tell(Severity.DAMAGE, Kind.METADATA, message, remedy, damage.path)
     for path, written in audit.metadata_files(handles.reader, found.table.id).items():
@@ -102,8 +118,10 @@ def _compare_small_files(handles: Handles, found: Examined, verify: bool) -> Non
         elif verify and checksum_of_bytes(handles.warehouse.read(path)) != written.checksum:
             reason = "is damaged: its checksum differs from what was written"
         if reason is not None:
+            found.bad_past.append(path)
             message = f"the file {path} {reason}; only earlier states of the table need it."
-            found.tell(Severity.DAMAGE, Kind.METADATA, message, None, path)
+            remedy = "lakectl doctor --repair lets go of it; no version is lost."
+            found.tell(Severity.RISK, Kind.METADATA, message, remedy, path)
 
 
 def _compare_rows(handles: Handles, found: Examined, dataset: Dataset | None, pointer: str) -> None:
@@ -127,6 +145,7 @@ def _compare_rows(handles: Handles, found: Examined, dataset: Dataset | None, po
     for snapshot in sorted(there - log.keys()):
         message = f"the snapshot {snapshot} is not in the version log."
         found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
+    _compare_versions(handles, found, dataset, state)
     for snapshot, listed in found.inspection.snapshots.items():
         if snapshot not in log:
             continue
@@ -140,6 +159,24 @@ def _compare_rows(handles: Handles, found: Examined, dataset: Dataset | None, po
     for key in audit.ledger_without_version(handles.reader, dataset.id):
         message = f"the ledger says that write {key} landed, and there is no version of it."
         found.tell(Severity.WRONG, Kind.LEDGER, message, _REBUILD)
+
+
+def _compare_versions(
+    handles: Handles, found: Examined, dataset: Dataset, state: TableState
+) -> None:
+    """What the version log tells of each version, against its snapshot."""
+    log = {version.snapshot_id: version for version in handles.reader.versions(dataset)}
+    for snapshot in state.metadata.snapshots:
+        ours = log.get(snapshot.snapshot_id)
+        theirs = tables.version_of(snapshot)
+        if ours is not None and _as_written(ours) != _as_written(theirs):
+            message = f"what is listed of v{ours.version} is not what its snapshot says."
+            found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
+
+
+def _as_written(version: Version) -> Version:
+    """A version without what a reader adds, and without its parent, which goes when it expires."""
+    return replace(version, state="", tags=(), parent_id=None)
 
 
 def _orphans(
@@ -166,6 +203,7 @@ def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None
     """Every data file that a version holds: is it there, whole, and as it was written?"""
     unreachable = set(handles.reader.unreachable_files(found.table.id))
     known = audit.data_files(handles.reader, found.table.id)
+    told = []
     wanted = {path: file.bytes for path, file in found.inspection.files.items()}
     wanted |= {path: size for path, (size, _) in known.items() if path not in unreachable}
     for path, size in wanted.items():
@@ -173,9 +211,12 @@ def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None
         reason = _wrong_with(handles, path, size, checksum if verify else None)
         if reason is not None:
             found.bad_files.add(path)
-            remedy = "lakectl doctor --repair goes back to the last version that is whole."
-            message = f"the data file {path} {reason}."
-            found.tell(Severity.DAMAGE, Kind.DATA, message, remedy, path)
+            told.append((path, f"the data file {path} {reason}."))
+    remedy = "lakectl doctor --repair goes to the newest version that is whole."
+    if not found.whole:
+        remedy = "No version is whole: restore it from a backup, or drop it and load it again."
+    for path, message in told:
+        found.tell(Severity.DAMAGE, Kind.DATA, message, remedy, path)
 
 
 def _wrong_with(handles: Handles, path: str, size: int, checksum: str | None) -> str | None:

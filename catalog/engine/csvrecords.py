@@ -179,7 +179,7 @@ def _fault(file: CsvFile, record: bytes, count: int | None) -> str | None:
         return "a quote is not closed, or text follows a closed one"
     trailing = count == expected + 1 and record.endswith(file.delimiter.encode())
     if count != expected and not trailing:
-        return f"{count} fields where {expected} are expected"
+        return f"{count} {'field' if count == 1 else 'fields'} where {expected} are expected"
     if len(record) > MAX_LINE - 100:
         return f"longer than {MAX_LINE} bytes"
     if not record.isascii():

@@ -205,13 +205,13 @@ class SourceSet:
         if not parts:
             return ()
         merged = Schema(tuple(parts[0].fields))
-        for part in parts[1:]:
+        for number, part in enumerate(parts[1:], 1):
             arriving = _meet(merged, part) if part.csv is not None else part.fields
             widened = _widen_text(merged, arriving) if self.is_text else merged
             try:
                 merged = plan_evolution(widened, arriving, policy, 0).schema
             except SchemaConflict as error:
-                before = parts[0].source.label
+                before = _bringer(parts[:number], error.message)
                 message = error.message.replace("in the dataset", f"in {before}")
                 message = message.replace("in the source", f"in {part.source.label}")
                 raise SchemaConflict(message, error.hint, error.changes) from error
@@ -304,6 +304,14 @@ def _shaped(part: _Part, scan: str, fields: Sequence[Field]) -> str:
         for f in fields
     )
     return f"SELECT {', '.join(columns)} FROM {scan}"
+
+
+def _bringer(parts: Sequence[_Part], message: str) -> str:
+    """The file that brought the column which a message is about."""
+    for part in parts:
+        if any(f"column {field.name!r} " in message for field in part.fields):
+            return part.source.label
+    return parts[0].source.label
 
 
 def _meet(merged: Schema, part: _Part) -> tuple[Field, ...]:

@@ -145,12 +145,7 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
     """A DuckDB error as an error of the lake."""
     first = _first_sentence(str(error))
     text = str(error)
-    if (
-        "File too large" in text
-        or "No space left" in text
-        or "max_temp_directory_size" in text
-        or "Disk quota" in text
-    ):
+    if any(words in text for words in _FULL):
         return StoreUnreachable(
             f"{doing} failed: the disk is full ({first}).",
             "Free some space and run it again; the lake is unchanged.",

@@ -40,8 +40,9 @@ class LakeFileIO(FileIO):
 
     def publish(self, location: str, data: bytes, *, settle: bool = False) -> None:
         """Write a file whole; its name is durable once the metadata file beside it is."""
-        self.warehouse.write(location, data, settle=settle)
+        # Noted before it is written: a write that fails may have made its name already.
         self.created[location] = MetadataFile(location, len(data), checksum_of_bytes(data))
+        self.warehouse.write(location, data, settle=settle)
 
     def forget(self, locations: list[str] | None = None) -> None:
         """Remove files of this attempt, all of them by default."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from catalog import faults
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
 from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
 
@@ -176,6 +177,7 @@ def create(url: str) -> None:
                 conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7305131)")
             config.attributes["connection"] = conn
             command.upgrade(config, "head")
+            faults.reach("migrate.written")
     except CommandError as error:
         raise Conflict(
             f"The metadata store {hide_password(url)} was used by a newer lakectl: {error}.",

@@ -182,6 +182,12 @@ def mark_undone(conn: sa.Connection, change: int) -> None:
     conn.execute(sa.update(t.journal).where(t.journal.c.id == change).values(undone=True))
 
 
+def close_journal(conn: sa.Connection, dataset_id: str) -> None:
+    """Note that nothing that was done to a dataset so far can be taken back any more."""
+    journal = t.journal
+    conn.execute(sa.update(journal).where(journal.c.dataset_id == dataset_id).values(undone=True))
+
+
 def _write_dataset(conn: sa.Connection, commit: Commit) -> None:
     dataset, summary = commit.dataset, commit.dataset.summary
     values: dict[str, Any] = {

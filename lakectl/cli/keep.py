@@ -10,7 +10,10 @@ from lakectl.cli import output
 from lakectl.cli.options import confirm, open_lake, output_option, yes_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from catalog.doctor.findings import Report
+    from catalog.doctor.repairing import Step
 
 _SIGNS = {"damage": "✖", "wrong": "✖", "risk": "▲", "litter": "·", "note": "·"}
 _MOST = 200  # findings that a person is shown
@@ -48,32 +51,45 @@ def doctor(
     if given["repair"]:
         steps = lake.repairs(seen, older_than=given["older_than"] * 3600)
         if steps:
+            _tell(report, output.note)
             for step in steps:
-                output.note(f"  {step.sentence}")
+                output.note(f"→ {step.sentence}")
             confirm(
                 f"Do {'this' if len(steps) == 1 else f'these {len(steps)} things'}?", given["yes"]
             )
-            for step in steps:
-                done.append(step.do())
-                output.note(f"✔ {done[-1]}")
+            done = _do_all(steps)
             report = lake.doctor(*names, verify=given["verify"]).report
     if as_json:
         output.print_json(report.to_json() | ({"repaired": done} if given["repair"] else {}))
     else:
-        _tell(report)
+        _tell(report, output.say)
     if not report.is_sound:
         ctx.exit(7)
 
 
-def _tell(report: Report) -> None:
+def _do_all(steps: Sequence[Step]) -> list[str]:
+    """Do every step; one that cannot be done does not keep the others from it."""
+    from catalog.errors import LakeError
+
+    done = []
+    for step in steps:
+        try:
+            done.append(step.do())
+            output.note(f"✔ {done[-1]}")
+        except LakeError as error:
+            output.note(f"✖ {error.message}")
+    return done
+
+
+def _tell(report: Report, say: Callable[[str], None]) -> None:
     from screens.text import count, plural, size
 
     for finding in report.findings[:_MOST]:
-        output.say(f"{_SIGNS[finding.severity]} {finding.severity:<7} {finding.message}")
+        say(f"{_SIGNS[finding.severity]} {finding.severity:<7} {finding.message}")
         if finding.remedy:
-            output.say(f"          {finding.remedy}")
+            say(f"          {finding.remedy}")
     if len(report.findings) > _MOST:
-        output.say(f"… and {count(len(report.findings) - _MOST)} more; -o json lists all.")
+        say(f"… and {count(len(report.findings) - _MOST)} more; -o json lists all.")
     how = (
         "every byte was compared" if report.verified else "sizes were compared, bytes with --verify"
     )
@@ -82,4 +98,4 @@ def _tell(report: Report) -> None:
         f"{size(report.bytes)}; {how}."
     )
     state = "The lake is sound" if report.is_sound else "The lake is not sound"
-    output.say(f"{state}: {looked}")
+    say(f"{state}: {looked}")

@@ -159,6 +159,13 @@ def test_rows_put_aside_stay_where_others_came_after_them(lake: Lake, put: Put) 
     assert [s.rows for s in lake.ls()] == [1, 1]
 
 
+def test_rows_put_aside_that_were_taken_back_before_are_not_mentioned(lake: Lake, put: Put) -> None:
+    put("n.t", "a,b\n1,1\n")
+    put("n.t", "a,b\n2,x\n3,3\n", on_bad_row="quarantine")
+    lake.undo("n.t_quarantine")
+    assert lake.undo("n.t").sentence == "n.t is back at v1."
+
+
 def test_the_history_of_the_schema_tells_what_was_in_force_and_when(history: Lake) -> None:
     history.annotate("n.t", Annotation(columns={"a": "the a"}))
     history.rollback("n.t", 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -412,6 +414,37 @@ def test_expiry_leaves_exactly_the_files_that_a_kept_version_reaches(
         lake.to_arrow("n.t", expired[0])
     kept = [v for v, s in states.items() if s not in {"expired"}]
     assert all(lake.to_arrow("n.t", v).num_rows >= 1 for v in kept)
+
+
+_AN_EXPIRY_THAT_STOPS = """
+import sys
+import pyarrow as pa
+from catalog.iceberg import commits
+commits.KEEP_VERSIONS, commits.KEEP_DAYS, commits.EXPIRE_BATCH = 3, 0, 2
+import lakectl
+lake = lakectl.open(sys.argv[1])
+for number in range(9):
+    lake.dataset("n.t").overwrite(pa.table({"id": [number]}))
+"""
+
+
+@pytest.mark.parametrize("fault", ["KILL", "ENOSPC", "EIO"])
+def test_an_expiry_that_is_stopped_loses_no_file_that_a_version_needs(
+    lake: Lake, fault: str
+) -> None:
+    words = [sys.executable, "-c", _AN_EXPIRY_THAT_STOPS, str(lake.settings.root)]
+    env = os.environ | {"LAKECTL_CRASH_AT": f"upkeep.files:{fault}"}
+    stopped = subprocess.run(words, env=env, check=False, capture_output=True, text=True)
+    assert stopped.returncode == (-9 if fault == "KILL" else 0), stopped.stderr
+    report = lake.doctor(verify=True).report
+    assert report.is_sound
+    for version in lake.versions("n.t"):
+        if version.state != "expired":
+            assert lake.to_arrow("n.t", version.version).num_rows == 1
+    subprocess.run(words, check=True)
+    for step in lake.repairs(lake.doctor(), older_than=0):
+        step.do()
+    assert [f for f in lake.doctor(verify=True).report.findings if f.kind != "sqlite"] == []
 
 
 def test_the_number_of_metadata_files_and_manifests_stays_bounded(lake: Lake) -> None:

@@ -47,14 +47,25 @@ def test_damage_leaves_with_7_and_is_mended_only_after_a_yes(
     before = lake.picture()
     asked = lake.run("doctor", "--repair")
     assert asked.code == 6
-    assert asked.err.startswith("  Let go of what cannot be read any more of n.t (v2)")
+    assert f"the data file {data} has" in asked.err
+    assert "→ Let go of what cannot be read any more of n.t: v2." in asked.err
     assert "Nobody is there to confirm" in asked.err
     assert lake.picture() == before
     mended = lake.ok("doctor", "--repair", "--yes")
-    assert "1 version is lost" in mended.err
+    assert "lost: v2." in mended.err
     assert lake.sql("FROM n.t") == [{"a": 1, "b": "x"}]
     assert lake.json("doctor", "--verify")["sound"]
     assert lake.ingest("2.csv", "--into", "n.t")["rows"] == 2
+
+
+def test_a_missing_data_file_is_named_wherever_it_is_read(ill: tuple[Shell, Path, Path]) -> None:
+    lake, data, _ = ill
+    data.unlink()
+    for words in (("sql", "FROM n.t"), ("preview", "n.t"), ("stats", "n.t")):
+        told = lake.refused(3, *words)
+        assert f"The file {data} is missing" in told
+        assert "lakectl doctor" in told
+    assert lake.sql("FROM n.t AT (VERSION => 1)") == [{"a": 1, "b": "x"}]
 
 
 def test_damaged_metadata_costs_nothing(ill: tuple[Shell, Path, Path]) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,10 +147,45 @@ class Shell:
         return {"ls": listed, "versions": known, "files": files_of(self.cwd / "warehouse")}
 
 
+class Server:
+    """A process beside us that runs commands: a line of JSON in, a line of JSON out."""
+
+    def __init__(self, script: str, cwd: Path, env: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name(script))],
+            cwd=cwd,
+            env=environment(cwd, env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, words: Sequence[str | Path], order: Callable[[list[str]], Any]) -> Ran:
+        """What becomes of a command; `order` is what the process is told of its words."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        told = [str(word) for word in words]
+        self._process.stdin.write(json.dumps(order(told)) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"{' '.join(told)} ended its process"
+        code, out, err = json.loads(line)
+        said = base64.b64decode(err).decode("utf-8", "replace")
+        return Ran(tuple(told), code, base64.b64decode(out), said)
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+
 class WarmShell(Shell):
     """A shell whose commands run one after another in one process; `sql`, which locks it, apart."""
 
-    _process: subprocess.Popen[str] | None = None
+    _server: Server | None = None
 
     def run(
         self,
@@ -162,34 +197,39 @@ class WarmShell(Shell):
         """See `Shell`."""
         if words[0] == "sql" or stdin is not None or env is not None or cwd is not None:
             return super().run(*words, stdin=stdin, env=env, cwd=cwd)
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("a_warm_command.py"))],
-                cwd=self.cwd,
-                env=environment(self.cwd, self.env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        told = tuple(str(word) for word in words)
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        assert line, f"{' '.join(told)} ended its process"
-        code, out, err = json.loads(line)
-        said = base64.b64decode(err).decode("utf-8", "replace")
-        return Ran(told, code, base64.b64decode(out), said)
+        self._server = self._server or Server("a_warm_command.py", self.cwd, self.env)
+        return self._server.run(words, lambda told: told)
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            self._process.stdin.close()
-            self._process.wait(60)
-            self._process.stdout.close()
+        if self._server is not None:
+            self._server.close()
+
+
+class ForkingShell(Shell):
+    """A shell whose commands run each in a fork of a warm process, and may be killed there.
+
+    Args:
+        cwd: the folder.
+        server: `Server("a_forking_command.py", …)`, which many shells may share.
+    """
+
+    def __init__(self, cwd: Path, server: Server) -> None:
+        super().__init__(cwd)
+        self._server = server
+
+    def run(
+        self,
+        *words: str | Path,
+        stdin: bytes | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Ran:
+        """See `Shell`; a killed command has the negative number of its signal as its code."""
+        if stdin is not None:
+            return super().run(*words, stdin=stdin, env=env, cwd=cwd)
+        place = str(cwd or self.cwd)
+        return self._server.run(words, lambda told: [told, place, dict(env or {})])
 
 
 def files_of(folder: Path) -> dict[str, str]:

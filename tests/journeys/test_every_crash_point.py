@@ -1,0 +1,149 @@
+"""Whatever stops a change, wherever: it is done or not done, and the next one succeeds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lake_builder import ask
+from lake_shell import ForkingShell, Server, Shell
+
+from catalog import faults
+
+_LOAD = "ingest new.csv --into n.t"
+_COMMIT = ("commit.staged", "swap.moved", "swap.recorded", "swap.committed")
+# What reaches a point: the commands before it, and the one that is stopped there.
+_WAYS: dict[str, tuple[str, ...]] = {
+    "intent.announced": (_LOAD,),
+    "load.staged": (_LOAD,),
+    "publish.synced": (_LOAD,),
+    "publish.placed": (_LOAD,),
+    "publish.done": (_LOAD,),
+    "quarantine.committed": ("ingest dirty.csv --into n.t --on-bad-row quarantine",),
+    "write.synced": (_LOAD,),
+    "write.placed": (_LOAD,),
+    **dict.fromkeys(_COMMIT, (_LOAD,)),
+    "tidy.metadata": (_LOAD,),
+    "rename.written": ("rename n.t n.s",),
+    "drop.written": ("drop n.t --yes",),
+    "undrop.written": ("drop n.t --yes", "undrop n.t"),
+    "migrate.written": ("init --migrate",),
+    "rebuild.forgotten": ("UPDATE datasets SET rows = 7", "doctor --repair --yes"),
+    "repair.put": ("{}", "doctor --repair --yes"),
+}
+_OTHER_CHANGES = (
+    "rollback n.t --to v1 --yes", "tag n.t gold", "annotate n.t --owner ana", "undo n.t",
+    "ingest new.csv --into n.new", "ingest new.csv --into n.t --mode overwrite",
+    "ingest new.csv --into n.t --mode merge --key a",
+)  # fmt: skip
+_CASES = [
+    *((point, way) for point, way in _WAYS.items()),
+    *((point, (change,)) for change in _OTHER_CHANGES for point in _COMMIT),
+    *((f"write.{at}#{n}", (_LOAD,)) for at in ("synced", "placed") for n in (2, 3)),
+]
+_APART = {"upkeep.files"}  # tests/catalog/test_iceberg_commits.py: it takes a hundred versions
+
+
+@pytest.fixture(scope="module")
+def server(fresh_lake: Path) -> Iterator[Server]:
+    """The process that the commands are forks of."""
+    started = Server("a_forking_command.py", fresh_lake, {})
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def forked(lake: Shell, server: Server) -> ForkingShell:
+    """n.t with two versions of one row each, and files to load."""
+    shell = ForkingShell(lake.cwd, server)
+    shell.file("1.csv", ["a,b", "1,1"])
+    shell.file("2.csv", ["a,b", "2,2"])
+    shell.file("new.csv", ["a,b", "3,3", "4,4"])
+    shell.file("dirty.csv", ["a,b", "3,x", "4,4"])
+    shell.ok("ingest", "1.csv", "--into", "n.t")
+    shell.ok("ingest", "2.csv", "--into", "n.t")
+    return shell
+
+
+def test_every_point_of_the_program_is_reached_here() -> None:
+    assert set(_WAYS) | _APART == set(faults.POINTS)
+
+
+def _prepare(lake: ForkingShell, way: str) -> None:
+    if way.startswith("UPDATE"):
+        with sqlite3.connect(lake.cwd / ".lakectl/lake.db") as connection:
+            connection.execute(way)
+        connection.close()
+    elif way == "{}":
+        Path(lake.json("show", "n.t")["metadata_location"]).write_text(way)
+    else:
+        lake.ok(*way.split())
+
+
+def _state(lake: ForkingShell) -> tuple[object, ...]:
+    """What a person sees: the datasets, their versions and rows."""
+    listed = lake.json("ls")
+    told = [(d["name"], d["version"], d["rows"], d["owner"]) for d in listed]
+    tags = [sorted(lake.json("show", d["name"])["tags"]) for d in listed]
+    rows = [lake.sql(f"FROM {d['name']} ORDER BY ALL") for d in listed
+            if not d["name"].endswith("quarantine")]  # fmt: skip
+    return told, tags, rows
+
+
+def _litter(lake: ForkingShell) -> set[str]:
+    """The files of the warehouse that our tables do not know, by a walk of the disk."""
+    known = {p for (p,) in ask(lake.cwd, "SELECT path FROM data_files")}
+    known |= {p for (p,) in ask(lake.cwd, "SELECT path FROM metadata_files")}
+    walked = (p for p in (lake.cwd / "warehouse").rglob("*") if p.is_file())
+    return {str(p) for p in walked if ".quarantine" not in p.parts} - known
+
+
+def _chosen() -> list[object]:
+    """Every point with every fault; what `make test` leaves to `make battery` is marked."""
+    found: list[object] = []
+    for fault in ("KILL", "ERROR", "ENOSPC", "EIO"):
+        for point, ways in _CASES:
+            quick = (fault == "KILL" and ways == _WAYS.get(point)) or (
+                fault == "EIO" and ways == (_LOAD,)
+            )
+            marks = () if quick else (pytest.mark.battery,)
+            name = f"{point}-{fault}-{ways[-1]}".replace(" ", "_")
+            found.append(pytest.param(point, ways, fault, marks=marks, id=name))
+    return found
+
+
+@pytest.mark.parametrize(("point", "ways", "fault"), _chosen())
+def test_a_change_that_is_stopped_is_done_or_not_done(
+    forked: ForkingShell, point: str, ways: tuple[str, ...], fault: str
+) -> None:
+    for way in ways[:-1]:
+        _prepare(forked, way)
+    mends = ways[-1].startswith("doctor")
+    before = None if mends else _state(forked)
+    stopped = forked.run(*ways[-1].split(), env={"LAKECTL_CRASH_AT": f"{point}:{fault}"})
+    late = point in {"swap.committed", "tidy.metadata", "repair.put"}
+    allowed = {"KILL": {-9}, "ERROR": {70}, "ENOSPC": {1, 5}, "EIO": {1, 5}}[fault]
+    assert stopped.code in allowed | ({0} if late else set()), (stopped.code, stopped.err)
+    assert "Traceback" not in stopped.err
+
+    told = forked.run("doctor", "--verify", "-o", "json").json
+    serious = [f for f in told["findings"] if f["severity"] in {"damage", "wrong"}]
+    if not mends:
+        assert serious == []
+        litter = {f["path"] for f in told["findings"] if f["kind"] == "orphan"}
+        assert litter == _litter(forked)
+        if fault != "KILL" and not late:  # what is known not to have landed is cleared up at once
+            assert (litter, _state(forked)) == (set(), before)
+
+    again = forked.run(*ways[-1].split())
+    landed_before = not mends and _state(forked) != before
+    assert again.code == 0 or ((late or fault == "KILL") and landed_before), again.err
+    mended = forked.run("doctor", "--verify", "--repair", "--older-than", "0", "--yes",
+                        "-o", "json")  # fmt: skip
+    assert mended.code == 0, mended.err
+    assert [f for f in mended.json["findings"] if f["kind"] == "orphan"] == []
+    assert _litter(forked) == set()
+    if ways[-1] == _LOAD:
+        assert forked.sql("FROM n.t ORDER BY a") == [{"a": n, "b": n} for n in (1, 2, 3, 4)]
