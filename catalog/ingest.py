@@ -7,9 +7,6 @@ that fails later leaves the lake as it was.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -37,23 +34,20 @@ from catalog.errors import (
     NotFound,
     OperationFailed,
     OutcomeUnknown,
-    StoreUnreachable,
 )
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, WrittenFile
 from catalog.names import DatasetName
 from catalog.planning import IngestRequest, Plan, check, plan_for
 from catalog.schema import SchemaPolicy
+from catalog.scratch import scratch_of
 from catalog.seen import Seen
 from catalog.sources import SourceFile
-from catalog.storage import FULL_DISK
 from catalog.types import Field
 
 if TYPE_CHECKING:
     from catalog.engine.loading import SourceSet
     from catalog.engine.rejects import Rejects
-
-_HOST = f"{os.uname().nodename}."  # scratch folders are called HOST.PID.XXXX
 
 _RETRIES = 6
 
@@ -71,7 +65,7 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
     handles.require_writable()
     check(request)
     name = names.parse_dataset(request.into)
-    with _scratch(handles) as scratch:
+    with scratch_of(handles) as scratch:
         files = sources.collect(request.sources, scratch, request.format)
         if request.frame is not None:
             request = replace(request, frame=_held(request.frame, scratch))
@@ -117,39 +111,6 @@ def _importing_commit_side() -> Iterator[None]:
         yield
     finally:
         thread.join()
-
-
-def _sweep(place: Path) -> None:
-    """Remove what loads of this host left that were killed."""
-    for entry in place.iterdir():
-        pid = entry.name.removeprefix(_HOST).split(".")[0]
-        if not entry.name.startswith(_HOST) or not pid.isdigit():
-            continue
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(entry, ignore_errors=True)
-        except OSError:  # it runs, and belongs to somebody else
-            continue
-
-
-@contextmanager
-def _scratch(handles: Handles) -> Iterator[Path]:
-    place = handles.state / "scratch"
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_HOST}{os.getpid()}.", dir=place))
-    try:
-        yield folder
-    except OSError as error:
-        if error.errno not in FULL_DISK:
-            raise
-        raise StoreUnreachable(
-            f"The disk is full: {place} could not take what the load needs on the way.",
-            "Free some space and run it again; the lake is unchanged.",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _attempt(
