@@ -45,6 +45,7 @@ class Catalog:
         warehouse_uri: an absolute folder or `gs://bucket/prefix`.
         state: a folder of this machine for locks and scratch space.
         readonly: refuse every change.
+        verify: compare the checksum of every data file before it is first read.
 
     Raises:
         StoreUnreachable: the metadata store is not there or holds no lake.
@@ -52,9 +53,15 @@ class Catalog:
     """
 
     def __init__(
-        self, database_url: str, warehouse_uri: str, state: Path, *, readonly: bool = False
+        self,
+        database_url: str,
+        warehouse_uri: str,
+        state: Path,
+        *,
+        readonly: bool = False,
+        verify: bool = False,
     ) -> None:
-        self.handles = Handles(database_url, warehouse_uri, state, readonly=readonly)
+        self.handles = Handles(database_url, warehouse_uri, state, readonly=readonly, verify=verify)
         self.handles.reader.check_revision()
 
     def close(self) -> None:

@@ -8,12 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import NotAllowed
+from catalog.errors import NotAllowed, OperationFailed
 from catalog.metadata.reader import Reader
-from catalog.storage import Warehouse, open_warehouse
+from catalog.storage import Warehouse, checksum_at, open_warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from catalog.metadata.database import Database
+    from catalog.model import DataFile
 
 
 class Handles:
@@ -24,15 +27,24 @@ class Handles:
         warehouse_uri: an absolute folder or `gs://bucket/prefix`.
         state: a folder of this machine for locks and scratch space.
         readonly: refuse every change.
+        verify: compare the checksum of every data file before it is first read.
     """
 
     def __init__(
-        self, database_url: str, warehouse_uri: str, state: Path, *, readonly: bool = False
+        self,
+        database_url: str,
+        warehouse_uri: str,
+        state: Path,
+        *,
+        readonly: bool = False,
+        verify: bool = False,
     ) -> None:
         self.database_url = database_url
         self.warehouse_uri = warehouse_uri
         self.state = state
         self.readonly = readonly
+        self.verify = verify
+        self._verified: set[str] = set()
 
     @cached_property
     def reader(self) -> Reader:
@@ -62,6 +74,27 @@ class Handles:
                 "This lake is open for reading only.",
                 "Its profile says readonly = true, or LAKECTL_READONLY is set.",
             )
+
+    def readable(self, files: Iterable[DataFile]) -> list[str]:
+        """The paths of data files that are about to be read.
+
+        Raises:
+            NotFound: a file is missing.
+            OperationFailed: it is damaged, which is looked for only with `verify`.
+            NotAllowed: it lies outside the warehouse.
+        """
+        listed = [(self.warehouse.contain(file.path), file) for file in files]
+        self.warehouse.require(path for path, _ in listed)
+        for path, file in listed if self.verify else ():
+            if file.checksum is None or path in self._verified:
+                continue
+            if checksum_at(self.warehouse, path, file.bytes) != file.checksum:
+                raise OperationFailed(
+                    f"The file {path} is damaged: its checksum differs from what was written.",
+                    "See what is lost and what would mend it: lakectl doctor --verify",
+                )
+            self._verified.add(path)
+        return [path for path, _ in listed]
 
     def now(self) -> int:
         """The time in milliseconds since 1970, UTC."""

@@ -126,9 +126,7 @@ class _Planner:
         schema = schema_of(self._handles, dataset, version)
         files = self._handles.reader.files(dataset, snapshot)
         select = select_version(schema, files, self._prefix, stored=True)
-        paths = [self._handles.warehouse.contain(f.path) for f in files]
-        self._handles.warehouse.require(paths)
-        self.files += [self._prefix + path for path in paths]
+        self.files += [self._prefix + path for path in self._handles.readable(files)]
         if name[:-1] != ("main",):
             schema_name = ".".join(ident(part) for part in name[:-1])
             self.setup.append(f"CREATE SCHEMA IF NOT EXISTS {schema_name}")

@@ -29,9 +29,7 @@ def opened(
 
     con = connect()
     try:
-        paths = [handles.warehouse.contain(f.path) for f in files]
-        handles.warehouse.require(paths)
-        prefix = remote.attach(con, handles.warehouse, paths)
+        prefix = remote.attach(con, handles.warehouse, handles.readable(files))
         with told("Reading the dataset"):
             yield con, prefix
     finally:

@@ -158,6 +158,21 @@ def checksum_of(path: Path) -> str:
     return f"crc32c:{crc:08x}"
 
 
+def checksum_at(warehouse: Warehouse, path: str, size: int) -> str:
+    """The checksum of an object of so many bytes, read in parts.
+
+    Raises:
+        NotFound: it is not there.
+    """
+    import google_crc32c
+
+    crc = 0
+    for start in range(0, size, _CHUNK):
+        part = warehouse.read_range(path, start, min(start + _CHUNK, size))
+        crc = google_crc32c.extend(crc, part)
+    return f"crc32c:{crc:08x}"
+
+
 def checksum_of_bytes(data: bytes) -> str:
     """The CRC-32C of bytes in memory, written as that of a file."""
     import google_crc32c

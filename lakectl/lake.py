@@ -28,7 +28,13 @@ class Lake(Catalog):
     """
 
     def __init__(self, found: Settings) -> None:
-        super().__init__(found.database, found.warehouse, found.state, readonly=found.readonly)
+        super().__init__(
+            found.database,
+            found.warehouse,
+            found.state,
+            readonly=found.readonly,
+            verify=found.verify,
+        )
         self.settings = found
 
     @property

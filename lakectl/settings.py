@@ -16,7 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 from catalog.errors import InvalidInput, NotFound
 
 FILE = "lakectl.toml"
-_KEYS = {"warehouse", "database", "readonly"}
+_NO = {"", "0"}  # of a variable that says yes or no
+_KEYS = {"warehouse", "database", "readonly", "verify"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Settings:
     warehouse: str  # an absolute folder or gs://bucket/prefix
     database: str  # sqlite:///absolute/path or postgresql://…
     readonly: bool = False
+    verify: bool = False  # compare checksums before data files are read
 
     @property
     def state(self) -> Path:
@@ -102,16 +104,16 @@ def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
         if not isinstance(values.get(key), str):
             raise InvalidInput(f'{where} needs {key} = "…".')
     database = os.environ.get("LAKECTL_DATABASE") or str(values["database"])
-    readonly = bool(values.get("readonly")) or os.environ.get("LAKECTL_READONLY", "") not in {
-        "",
-        "0",
+    flags = {
+        flag: bool(values.get(flag)) or os.environ.get(f"LAKECTL_{flag.upper()}", "") not in _NO
+        for flag in ("readonly", "verify")
     }
     warehouse = absolute_warehouse(root, str(values["warehouse"]))
     try:
         url = absolute_database(root, database)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error.message}", error.hint) from error
-    return Settings(root, name, warehouse, url, readonly)
+    return Settings(root, name, warehouse, url, **flags)
 
 
 def absolute_warehouse(root: Path, warehouse: str) -> str:

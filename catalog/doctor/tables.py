@@ -16,10 +16,9 @@ from catalog.metadata import audit
 from catalog.metadata.audit import OpenIntent, Table
 from catalog.metadata.locks import commit_lock
 from catalog.model import Dataset, Version
-from catalog.storage import checksum_of_bytes
+from catalog.storage import checksum_at, checksum_of_bytes
 
 _REBUILD = "lakectl doctor --repair makes our tables anew from the table's own files."
-_CHUNK = 8 << 20
 
 
 @dataclass(slots=True)
@@ -224,21 +223,10 @@ def _wrong_with(handles: Handles, path: str, size: int, checksum: str | None) ->
         there = handles.warehouse.size(path)
         if there != size:
             return f"has {there} bytes in place of {size}"
-        if checksum is not None and checksum_in(handles, path, size) != checksum:
+        if checksum is not None and checksum_at(handles.warehouse, path, size) != checksum:
             return "is damaged: its checksum differs from what was written"
     except NotFound:
         return "is missing"
     except (OSError, LakeError) as error:
         return f"cannot be read: {error}"
     return None
-
-
-def checksum_in(handles: Handles, path: str, size: int) -> str:
-    """The checksum of an object of the warehouse, read in parts."""
-    import google_crc32c
-
-    crc = 0
-    for start in range(0, size, _CHUNK):
-        part = handles.warehouse.read_range(path, start, min(start + _CHUNK, size))
-        crc = google_crc32c.extend(crc, part)
-    return f"crc32c:{crc:08x}"

@@ -77,3 +77,19 @@ def test_damaged_metadata_costs_nothing(ill: tuple[Shell, Path, Path]) -> None:
     assert "with 2 versions" in mended["repaired"][0]
     assert lake.sql("SELECT count(*) AS n FROM n.t") == [{"n": 2}]
     assert lake.ingest("1.csv", "--into", "n.t", "--if-seen", "load")["version"] == 3
+
+
+def test_with_verification_on_no_damaged_file_is_read(ill: tuple[Shell, Path, Path]) -> None:
+    lake, data, _ = ill
+    whole = data.read_bytes()
+    for at in range(4, len(whole) - 4, 29):
+        data.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        told = lake.run("preview", "n.t", env={"LAKECTL_VERIFY": "1"})
+        assert told.code == 1, at
+        assert f"The file {data} is damaged" in told.err
+    lake.env["LAKECTL_VERIFY"] = "1"
+    assert "is damaged" in lake.refused(1, "sql", "FROM n.t")
+    assert "lakectl doctor" in lake.refused(1, "stats", "n.t")
+    data.write_bytes(whole)
+    assert len(lake.sql("FROM n.t")) == 2
+    assert len(lake.json("preview", "n.t")) == 2
