@@ -5,13 +5,22 @@ Under pytest-xdist each worker has its own: a test may restart its server and cu
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import guarded
 import independent_reader
 import pytest
 import real_gcs
 import real_postgres
+
+# Doctor tells of another `lakectl` on the PATH, and lakeFS has a command of that name.
+_OWN = str(Path(sys.executable).parent)
+os.environ["PATH"] = os.pathsep.join(
+    [_OWN, *(p for p in os.environ["PATH"].split(os.pathsep) if not (Path(p) / "lakectl").exists())]
+)
 
 
 @pytest.fixture(scope="session")
