@@ -74,10 +74,9 @@ def undo(handles: Handles, name: str | None = None) -> Done:
 
 def take_back_load(handles: Handles, key: str) -> None:
     """Take back the load that has a write key, unless another change came after it."""
-    found = handles.reader.landed(key)
-    line = handles.reader.last_change(found[0]) if found else None
-    if line is not None and _Line(*line).made[1].get("key") == key:
-        _undo(handles, _Line(*line))
+    line, is_last = _last_after(handles, key)
+    if line is not None and is_last:
+        _undo(handles, line)
 
 
 def _undo(handles: Handles, line: _Line) -> Done:
@@ -103,15 +102,17 @@ def _newest(handles: Handles, name: str | None) -> _Line:
 def _rejects(handles: Handles, line: _Line) -> tuple[_Line | None, bool]:
     """The last change of the dataset where a load put rows aside, and whether it is just that."""
     key = line.made[1].get("key")
-    if key is None:
-        return None, False
-    wanted = quarantine.key_for(key)
-    found = handles.reader.landed(wanted)
+    return (None, False) if key is None else _last_after(handles, quarantine.key_for(key))
+
+
+def _last_after(handles: Handles, key: str) -> tuple[_Line | None, bool]:
+    """The last change of the dataset that a load went to, and whether it is that load."""
+    found = handles.reader.landed(key)
     last = handles.reader.last_change(found[0]) if found else None
     if last is None:
         return None, False
-    aside = _Line(*last)
-    return aside, aside.made[1].get("key") == wanted
+    line = _Line(*last)
+    return line, line.made[1].get("key") == key
 
 
 def _is_there(handles: Handles, aside: _Line, key: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from catalog import sync
 from catalog.doctor import restoring
@@ -79,13 +80,14 @@ def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
 def _step(
     sentence: str, mend: Callable[[Handles, Examined], str], handles: Handles, one: Examined
 ) -> Step:
-    return Step(sentence, lambda: mend(handles, one))
+    return Step(sentence, partial(mend, handles, one))
 
 
 def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
+    """Our tables anew, but never while files are damaged: then our tables may know more."""
     for one in seen.tables:
         wrong = any(f.severity is Severity.WRONG for f in one.findings)
-        if wrong and one.inspection.state is not None and not one.table.dropped:
+        if wrong and not one.is_damaged and not one.table.dropped:
             yield _step(
                 f"Make our tables of {one.table.name} anew from its own files.",
                 _rebuild, handles, one,
@@ -103,15 +105,11 @@ def _rebuild(handles: Handles, one: Examined) -> str:
 def _dead_writes(handles: Handles, seen: Examination) -> Iterator[Step]:
     """Close the writes whose process is gone; what carries their id is theirs and can go."""
     for intent in seen.dead:
-        left = [path for path in _unreferenced(seen) if _is_of(path, intent)]
+        left = [path for path in _unreferenced(seen) if carries(path, intent.id)]
         yield Step(
             f"Close the write {intent.id} and remove {_files(left)} that it left.",
-            lambda intent=intent, left=left: _close(handles, intent, left),  # type: ignore[misc]
+            partial(_close, handles, intent, left),
         )
-
-
-def _is_of(path: str, intent: OpenIntent) -> bool:
-    return carries(path, intent.id)
 
 
 def _unreferenced(seen: Examination) -> dict[str, int]:
@@ -128,18 +126,18 @@ def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
 
 
 def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator[Step]:
-    theirs = {path for path in _unreferenced(seen) for intent in seen.dead if _is_of(path, intent)}
-    now = time.time()
+    found, now = _unreferenced(seen), time.time()
     old = [
         path
-        for path in _unreferenced(seen)
-        if path not in theirs and now - handles.warehouse.modified(path) >= older_than
+        for path in found
+        if not any(carries(path, intent.id) for intent in seen.dead)
+        and now - handles.warehouse.modified(path) >= older_than
     ]
     if old:
-        size = sum(_unreferenced(seen)[path] for path in old)
+        size = sum(found[path] for path in old)
         yield Step(
             f"Remove {_files(old)} that nothing refers to ({size:,} bytes).",
-            lambda: _remove(handles, old),
+            partial(_remove, handles, old),
         )
 
 

@@ -34,6 +34,11 @@ class Examined:
     bad_past: list[str] = field(default_factory=list)  # metadata files of earlier states alone
 
     @property
+    def is_damaged(self) -> bool:
+        """Whether its current state cannot be read whole."""
+        return bool(self.inspection.damage or self.bad_files)
+
+    @property
     def lost(self) -> set[int]:
         """The snapshots that cannot be read any more: a data file of theirs is bad."""
         readable = self.inspection.snapshots
@@ -181,7 +186,12 @@ def _as_written(version: Version) -> Version:
 def _orphans(
     handles: Handles, found: Examined, intents: Sequence[OpenIntent]
 ) -> Iterator[tuple[str, int]]:
-    """The files of the table's folder that nothing refers to and no living write is about to."""
+    """The files of the table's folder that nothing refers to and no living write is about to.
+
+    None while a small file is damaged: what it referred to may be known to nobody else.
+    """
+    if found.inspection.damage:
+        return
     unreachable = set(handles.reader.unreachable_files(found.table.id))
     referenced = found.inspection.metadata | found.inspection.files.keys()
     # What our tables claim is kept too: where manifests are damaged they know more.

@@ -29,7 +29,6 @@ class Damage:
 
     path: str
     reason: str  # continues the sentence "The file … "
-    missing: bool = False
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class Inspection:
 
 
 class _Reader:
-    """Reads each small file once, and compares it with what was written."""
+    """Compares each small file with what was written before it is parsed."""
 
     def __init__(self, warehouse: Warehouse, known: Mapping[str, MetadataFile]) -> None:
         self.warehouse = warehouse
@@ -63,7 +62,7 @@ class _Reader:
         try:
             data = self.warehouse.read(path)
         except (NotFound, NotAllowed) as error:
-            self.tell(path, "is missing" if isinstance(error, NotFound) else "lies outside", True)
+            self.tell(path, "is missing" if isinstance(error, NotFound) else "lies outside")
             return None
         except (OSError, LakeError) as error:
             self.tell(path, f"cannot be read: {error}")
@@ -74,8 +73,8 @@ class _Reader:
             return None
         return data
 
-    def tell(self, path: str, reason: str, missing: bool = False) -> None:
-        self.damage.setdefault(path, Damage(path, reason, missing))
+    def tell(self, path: str, reason: str) -> None:
+        self.damage.setdefault(path, Damage(path, reason))
 
     def state(self, location: str) -> TableState | None:
         data = self.sound(location)
@@ -116,7 +115,7 @@ class _Reader:
             }
         except NotAllowed as error:
             self.tell(manifest.manifest_path, f"names a file outside: {error.message}")
-        except Exception:  # noqa: BLE001 - see above
+        except Exception:  # noqa: BLE001 - what Avro raises depends on which byte is wrong
             self.tell(manifest.manifest_path, "is damaged: it is no manifest")
         return None
 

@@ -324,6 +324,23 @@ def test_what_is_missing_is_mended_like_what_is_damaged(story: Lake, gone: str) 
     assert gone == ".parquet" or _rows(story) == before
 
 
+def test_while_metadata_is_damaged_nothing_of_the_table_is_litter(story: Lake) -> None:
+    before = _rows(story)
+    with story.handles.database.write() as conn:  # as of a lake from before they were kept
+        conn.execute(tables.metadata_files.delete())
+    Path(story.describe("n.t").metadata_location).write_text("{}")
+    _forget()
+    found = story.doctor().report.findings
+    assert [f.kind for f in found] == [Kind.METADATA]
+    _mend(story, older_than=0)
+    assert _rows(story) == before
+    left = story.doctor(verify=True).report.findings  # its earlier states, which nothing names now
+    assert {(f.kind, str(f.path)[-14:]) for f in left} == {(Kind.ORPHAN, ".metadata.json")}
+    _mend(story, older_than=0)
+    assert (_kinds(story), _rows(story)) == ([], before)
+    story.dataset("n.t").append(pa.table({"id": [99], "s": ["z"], "new": [9.0]}))
+
+
 def test_all_metadata_of_a_table_may_be_gone(story: Lake) -> None:
     before = _rows(story)
     for path in _files(story, ".json", ".avro"):

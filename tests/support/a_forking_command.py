@@ -17,7 +17,7 @@ import tempfile
 
 def _import_all() -> None:
     """Everything that a command imports; nothing here starts a thread."""
-    import google_crc32c  # noqa: F401
+    import google_crc32c  # noqa: F401 - for its import alone
 
     import catalog.doctor.repairing
     import catalog.engine.csvrecords
@@ -25,7 +25,7 @@ def _import_all() -> None:
     import catalog.iceberg.commits
     import catalog.iceberg.datafiles
     import catalog.metadata.records
-    import catalog.upkeep  # noqa: F401
+    import catalog.upkeep  # noqa: F401 - for its import alone
 
 
 def _child(words: list[str], environment: dict[str, str]) -> int:
