@@ -16,6 +16,8 @@ import pytest
 import real_gcs
 import real_postgres
 
+pytest_plugins = ["battery_table", "lakes"]
+
 # Doctor tells of another `lakectl` on the PATH, and lakeFS has a command of that name.
 _OWN = str(Path(sys.executable).parent)
 os.environ["PATH"] = os.pathsep.join(

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lake_shell import Shell, WarmShell
-
-
-@pytest.fixture(scope="session")
-def fresh_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which `lakectl init` has run; every lake here is a copy of it."""
-    folder = tmp_path_factory.mktemp("fresh")
-    Shell(folder).ok("init")
-    return folder
+from lake_shell import Shell
 
 
 @pytest.fixture(scope="session")
@@ -33,21 +24,6 @@ def trips_lake(fresh_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     shell.ingest("more.csv", "--into", "nyc.trips", "-m", "second")
     shell.ingest("zones.csv", "--into", "nyc.zones")
     return folder
-
-
-@pytest.fixture
-def lake(fresh_lake: Path, tmp_path: Path) -> Shell:
-    """An empty lake."""
-    shutil.copytree(fresh_lake, tmp_path / "lake")
-    return Shell(tmp_path / "lake")
-
-
-@pytest.fixture
-def warm_lake(lake: Shell) -> Iterator[WarmShell]:
-    """The same, its commands one after another in one process: for tests of many commands."""
-    shell = WarmShell(lake.cwd)
-    yield shell
-    shell.close()
 
 
 @pytest.fixture

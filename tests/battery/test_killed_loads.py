@@ -8,14 +8,13 @@ import os
 import random
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
+from battery_table import Figure
 from lake_builder import ask, broken_rules
 from lake_shell import Shell, command, environment
 
 _ROWS = 500
-_SEED = 20261121
 
 
 def _start(lake: Shell, number: int) -> subprocess.Popen[bytes]:
@@ -56,13 +55,12 @@ def _kill_at_file(lake: Shell, one: subprocess.Popen[bytes], number: int) -> Non
             return
 
 
-def _kill_at_random(lake: Shell, times: int) -> tuple[set[int], set[int]]:
+def _kill_at_random(lake: Shell, chance: random.Random, times: int) -> tuple[set[int], set[int]]:
     """Kill so many loads; returns (those killed, those answered).
 
     Every other one dies at an instant of its life, the others at a file of their commit: data
     file, manifest, manifest list, metadata, or between the metadata and the swap.
     """
-    chance = random.Random(_SEED)
     killed: set[int] = set()
     begun = time.monotonic()
     answered = {-1} if _answered(_start(lake, -1)) else set()
@@ -106,27 +104,29 @@ def _check(lake: Shell, killed: set[int], answered: set[int]) -> None:
     assert broken_rules(lake.cwd) == []
 
 
-def _open_intents_name_the_litter(lake: Shell) -> None:
+def _doctor_lists_what_a_walk_finds(lake: Shell) -> int:
+    """Compare the orphans that doctor lists with a walk of the disk; returns how many."""
     known = {path for (path,) in ask(lake.cwd, "SELECT path FROM data_files")}
-    lost = [p for p in _data(lake) if str(p) not in known]
-    named = {name for (name,) in ask(lake.cwd, "SELECT id FROM intents WHERE state = 'open'")}
-    assert {path.name.rpartition("-")[0] for path in lost} <= named
+    known |= {path for (path,) in ask(lake.cwd, "SELECT path FROM metadata_files")}
+    walked = {str(p) for p in (lake.cwd / "warehouse").rglob("*") if p.is_file()}
+    told = lake.run("doctor", "-o", "json").json
+    listed = {f["path"] for f in told["findings"] if f["kind"] == "orphan"}
+    assert listed == walked - known
+    assert {f["severity"] for f in told["findings"]} <= {"litter"}
+    return len(listed)
 
 
-def _data(lake: Shell) -> list[Path]:
-    return [p for p in (lake.cwd / "warehouse").rglob("data/*.parquet") if p.is_file()]
-
-
-def test_eight_killed_loads_leave_every_answered_row_once(lake: Shell) -> None:
-    killed, answered = _kill_at_random(lake, 8)
-    _open_intents_name_the_litter(lake)
-    _check(lake, killed, answered)
-
-
-@pytest.mark.slow
-def test_fifty_killed_loads_leave_every_answered_row_once(lake: Shell) -> None:
-    killed, answered = _kill_at_random(lake, 50)
+@pytest.mark.parametrize("times", [20, pytest.param(200, marks=pytest.mark.battery)])
+def test_killed_loads_leave_every_answered_row_once(
+    lake: Shell, chance: random.Random, figure: Figure, times: int
+) -> None:
+    killed, answered = _kill_at_random(lake, chance, times)
     there = {row["load"] for row in lake.sql("SELECT DISTINCT load FROM nyc.trips")}
-    print(f"50 killed: {len(killed & there)} had committed, {len(killed & answered)} had answered")
-    _open_intents_name_the_litter(lake)
+    litter = _doctor_lists_what_a_walk_finds(lake)
     _check(lake, killed, answered)
+    figure(
+        "L1",
+        f"{times} of {len(killed | answered)} loads killed by SIGKILL at random instants",
+        f"{len(answered)} answered, each there once; {len(killed & there)} of the killed had "
+        f"committed; no part of a load seen; {litter} orphans, as `doctor` lists them",
+    )

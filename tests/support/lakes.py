@@ -1,4 +1,4 @@
-"""Lakes to tell stories in: each test has its own, on real parts."""
+"""Lakes to tell stories in: each test has its own, on real parts. A plugin of pytest."""
 
 from __future__ import annotations
 
