@@ -12,7 +12,6 @@ An attempt ends as done, not done, or unknown. Only "not done" is cleaned up and
 
 from __future__ import annotations
 
-import random
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import faults
+from catalog import chance, faults
 from catalog.errors import Conflict, LakeError, NotFound, OutcomeUnknown, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import DataFile, Dataset, Version, WrittenFile
@@ -217,13 +216,12 @@ def _try(
         faults.reach("commit.staged")
         done = _swap(handles, target, record)
     except OutcomeUnknown as error:
-        done = _settle(handles, target.name, staged, error)
+        done = _settle(handles, target, staged, error)
     except Exception:  # surely not done; an interrupt, which may come at any point, leaves litter
-        staged.created.forget()
+        commits.discard(staged.created, change)
         raise
     if not done:
-        keep = change.write.own_manifest() if change.write else None
-        staged.created.forget([c for c in staged.created.created if not keep or c != keep.path])
+        commits.discard(staged.created, change, to_retry=True)
         return None
     faults.reach("swap.committed")
     _tidy(handles, target.before, base, staged, forgotten)
@@ -273,26 +271,26 @@ def _swap(handles: Handles, target: _Target, record: Commit) -> bool:
     return True
 
 
-def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeError) -> bool:
+def _settle(handles: Handles, target: _Target, staged: Staged, cause: LakeError) -> bool:
     """After no answer: was it done? Asks until the store answers or a minute is over.
 
     Raises:
         OutcomeUnknown: the store stays silent. The files are kept: the commit may have landed.
     """
     from catalog.iceberg import tables
-    from catalog.metadata import records
+    from catalog.metadata import audit, records
 
     deadline = time.monotonic() + _SETTLE_SECONDS
     pause = 0.05
     while True:
         try:
             with handles.database.write() as conn:
-                now = records.pointer(conn, name, lock=True)
+                now = records.pointer(conn, target.name, lock=True)
             break
         except StoreUnreachable:
             if time.monotonic() > deadline:
                 raise OutcomeUnknown(
-                    f"{cause.message} Whether the change to {name} was made is not known.",
+                    f"{cause.message} Whether the change to {target.name} was made is not known.",
                     "Look with lakectl versions when the store is back; running the same load "
                     "again will not double it.",
                 ) from cause
@@ -300,6 +298,8 @@ def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeErro
             pause = min(2.0, pause * 2)
     if now is None or now == staged.state.location:
         return now is not None
+    if staged.snapshot is not None:  # the log may be too short by now, the versions are not
+        return staged.snapshot.snapshot_id in audit.snapshots(handles.reader, target.id)
     log = tables.load(handles.warehouse, now).metadata.metadata_log
     return any(entry.metadata_file == staged.state.location for entry in log)
 
@@ -322,4 +322,4 @@ def _tidy(
 
 
 def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))
+    chance.pause(min(2.0, 0.05 * 2**attempt))

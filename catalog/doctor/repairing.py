@@ -6,12 +6,11 @@ nothing refers to are removed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from catalog import sync
+from catalog import clock, sync
 from catalog.doctor import restoring
 from catalog.doctor.examining import Examination
 from catalog.doctor.findings import Severity
@@ -126,7 +125,7 @@ def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
 
 
 def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator[Step]:
-    found, now = _unreferenced(seen), time.time()
+    found, now = _unreferenced(seen), clock.seconds()
     old = [
         path
         for path in found

@@ -7,7 +7,6 @@ happen removes `Staged.created`.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from pyiceberg.table.update import (
     _update_table_metadata_log,
 )
 
+from catalog import chance, clock
 from catalog.errors import Conflict, NotFound
 from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.properties import SortedProperties, sort_properties
@@ -101,7 +101,7 @@ def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change
     try:
         return _stage(io, base, change)
     except Exception:
-        io.forget()
+        discard(io, change)
         raise
 
 
@@ -115,7 +115,7 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
         for update in updates:
             metadata = _apply_table_update(update, metadata, context)
 
-    timestamp = max(time.time_ns() // 1_000_000, metadata.last_updated_ms)
+    timestamp = max(clock.milliseconds(), metadata.last_updated_ms)
     head = _head(metadata, change)
     apply(_schema_updates(metadata, change))
     snapshot = None
@@ -136,6 +136,20 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
     number = number_of(current.location) + 1 if current else 0
     state = write_metadata(io, metadata, number, current.properties if current else None)
     return Staged(state, snapshot, io, expired)
+
+
+def discard(io: LakeFileIO, change: Change, *, to_retry: bool = False) -> None:
+    """Remove the files of an attempt that is known not to have landed.
+
+    Args:
+        io: wrote them.
+        change: what was attempted.
+        to_retry: keep the manifest of its own data files, which the next attempt uses again.
+    """
+    own = change.write.own_manifest() if change.write and to_retry else None
+    io.forget([path for path in io.created if not own or path != own.path])
+    if change.write is not None and not to_retry:
+        change.write.forget_own()
 
 
 def _head(metadata: TableMetadata, change: Change) -> Snapshot | None:
@@ -231,7 +245,7 @@ def write_metadata(
 ) -> TableState:
     """Write the metadata file of a state; `properties` are those of the state before it."""
     found = properties or sort_properties(metadata.properties)
-    name = f"{number:05d}-{uuid.uuid4()}.metadata.json"
+    name = f"{number:05d}-{chance.new_uuid()}.metadata.json"
     location = f"{metadata.location}/metadata/{name}"
     carried = {**found.carried, **metadata.properties}
     whole = metadata.model_copy(update={"properties": carried}) if found.carried else metadata

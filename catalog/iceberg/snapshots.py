@@ -25,7 +25,7 @@ from pyiceberg.manifest import (
     read_manifest_list,
     write_manifest_list,
 )
-from pyiceberg.table.metadata import TableMetadata, _generate_snapshot_id
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import (
     Operation,
     Snapshot,
@@ -35,6 +35,7 @@ from pyiceberg.table.snapshots import (
 )
 from pyiceberg.utils.bin_packing import ListPacker
 
+from catalog import chance
 from catalog.errors import Conflict
 from catalog.iceberg.files import LakeFileIO
 from catalog.model import MetadataFile
@@ -109,6 +110,11 @@ def _as(
     )
 
 
+def _new_snapshot_id() -> int:
+    """A positive number of 63 bits, as the specification wants one."""
+    return chance.new_uuid().int >> 65
+
+
 @dataclass(slots=True)
 class SnapshotWrite:
     """A snapshot to be. It keeps its id and the manifest of its own files over retries."""
@@ -117,8 +123,8 @@ class SnapshotWrite:
     added: Sequence[DataFile] = ()
     removed: frozenset[str] = frozenset()
     summary: Mapping[str, str] = field(default_factory=dict)
-    snapshot_id: int = field(default_factory=_generate_snapshot_id)
-    commit_uuid: uuid.UUID = field(default_factory=uuid.uuid4)
+    snapshot_id: int = field(default_factory=_new_snapshot_id)
+    commit_uuid: uuid.UUID = field(default_factory=chance.new_uuid)
     _attempts: count[int] = field(default_factory=count)
     _numbers: count[int] = field(default_factory=count)
     _own: ManifestFile | None = None
@@ -156,6 +162,10 @@ class SnapshotWrite:
     def own_manifest(self) -> MetadataFile | None:
         """The manifest that a retry uses again."""
         return self._own_file
+
+    def forget_own(self) -> None:
+        """Let a retry write it again: it was removed."""
+        self._own = self._own_file = None
 
     def _without_removed(
         self, io: LakeFileIO, parents: list[ManifestFile], gone: list[DataFile]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from catalog import faults
+from catalog import chance, faults
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
 from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
 
@@ -71,14 +70,16 @@ class Database:
         conn, transaction = self._begin()
         try:
             yield conn
-        except sa.exc.OperationalError as error:
+        except (sa.exc.OperationalError, faults.Lost) as error:
             _abandon(conn, transaction)
             raise unreachable(self.url, error) from error
         except BaseException:
             _abandon(conn, transaction)
             raise
         try:
+            faults.reach("store.commit")
             transaction.commit()
+            faults.reach("store.answer")
         except Exception as error:
             raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
         finally:
@@ -99,7 +100,7 @@ class Database:
                 waits = self.is_postgres and self._answered and time.monotonic() < deadline
                 if not waits:
                     raise unreachable(self.url, error) from error
-                time.sleep(random.uniform(0.05, 0.5))
+                chance.pause(0.5)
             else:
                 self._answered = True
                 return begun
@@ -121,7 +122,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver would begin transactions by itself, and only before a write: we begin them.
     connection.isolation_level = None
     journal = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "DELETE"
-    for pragma in (f"journal_mode={journal}", "synchronous=FULL", "trusted_schema=OFF"):
+    # EXTRA: removing the journal is the commit, and FULL does not sync the folder after it, so a
+    # power cut could bring the journal back and take an answered commit with it.
+    for pragma in (f"journal_mode={journal}", "synchronous=EXTRA", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

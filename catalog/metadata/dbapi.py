@@ -5,7 +5,6 @@ Statements use `:name` for both databases; values are always bound.
 
 from __future__ import annotations
 
-import random
 import re
 import sqlite3
 import threading
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from catalog import chance
 from catalog.errors import StoreUnreachable
 
 BUSY_SECONDS = 60
@@ -75,7 +75,7 @@ class Connection:
                 self.close()
                 if not self._may_retry(error) or time.monotonic() > deadline:
                     raise self._told(error) from error
-                time.sleep(random.uniform(0, pause))
+                chance.pause(pause)
                 pause = min(1.0, pause * 2)
 
     def insert(self, statement: str, **values: Any) -> None:

@@ -59,6 +59,25 @@ def broken_rules(folder: Path) -> list[str]:
     return found
 
 
+def litter(folder: Path) -> set[str]:
+    """The files of the warehouse that our tables do not know, by a walk of the disk."""
+    known = {path for (path,) in ask(folder, "SELECT path FROM data_files")}
+    known |= {path for (path,) in ask(folder, "SELECT path FROM metadata_files")}
+    walked = (p for p in (folder / "warehouse").rglob("*") if p.is_file())
+    return {str(p) for p in walked if ".quarantine" not in p.parts} - known
+
+
+def seen_by_people(folder: Path) -> tuple[object, ...]:
+    """What a person sees of a lake: the datasets, their versions, tags and rows."""
+    with opened(folder) as lake:
+        listed = [lake.describe(str(d.name)) for d in lake.ls()]
+        told = [(str(d.name), d.summary.version, d.summary.rows, d.summary.owner, sorted(d.tags))
+                for d in listed]  # fmt: skip
+        rows = [sorted(map(str, lake.to_arrow(str(d.name)).to_pylist())) for d in listed
+                if not d.name.name.endswith("quarantine")]  # fmt: skip
+    return told, rows
+
+
 def _unordered(folder: Path) -> list[str]:
     ordered = "SELECT dataset_id, version, committed_at FROM versions ORDER BY dataset_id, version"
     found = []
