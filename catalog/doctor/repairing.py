@@ -95,7 +95,7 @@ def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
 
 def _rebuild(handles: Handles, one: Examined) -> str:
     name = one.table.name
-    with locked(handles, one.table.id):
+    with locked(handles, one.table):
         pointer = handles.reader.pointer(name) or one.table.metadata_location
         sync.rebuild(handles, one.table.id, name, pointer)
     return f"Our tables of {name} are what its files say."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from sqlalchemy import event
 
 from catalog import chance, faults
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
-from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
+from catalog.metadata import turns
+from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path, turn_file
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
 # sqlite.org/wal.html describes. The rollback journal has no such race.
@@ -67,24 +68,38 @@ class Database:
                 nothing was written.
             OutcomeUnknown: it went silent at the very commit.
         """
-        conn, transaction = self._begin()
-        try:
-            yield conn
-        except (sa.exc.OperationalError, faults.Lost) as error:
-            _abandon(conn, transaction)
-            raise unreachable(self.url, error) from error
-        except BaseException:
-            _abandon(conn, transaction)
-            raise
-        try:
-            faults.reach("store.commit")
-            transaction.commit()
-            faults.reach("store.answer")
-        except Exception as error:
-            raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
-        finally:
-            with suppress(sa.exc.DBAPIError):
-                conn.close()
+        with self._turn():
+            conn, transaction = self._begin()
+            try:
+                yield conn
+            except (sa.exc.OperationalError, faults.Lost) as error:
+                _abandon(conn, transaction)
+                raise unreachable(self.url, error) from error
+            except BaseException:
+                _abandon(conn, transaction)
+                raise
+            try:
+                faults.reach("store.commit")
+                transaction.commit()
+                faults.reach("store.answer")
+            except Exception as error:
+                raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
+            finally:
+                with suppress(sa.exc.DBAPIError):
+                    conn.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Queue for the store; a server keeps its own queue."""
+        if self.is_postgres:
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(turns.turn(turn_file(self.url)))
+            except OSError as error:
+                raise unreachable(self.url, error) from error
+            yield
 
     def _begin(self) -> tuple[sa.Connection, sa.RootTransaction]:
         """A transaction; nothing is done yet, so a server that is being restarted is waited for."""

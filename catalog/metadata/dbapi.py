@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from catalog import chance
 from catalog.errors import StoreUnreachable
+from catalog.metadata import turns
 
 BUSY_SECONDS = 60
 RESTART_SECONDS = 20  # how long a server that has answered before may be away
@@ -25,6 +26,14 @@ _PARAMETER = re.compile(r":([a-z_]+)")
 def sqlite_path(url: str) -> str:
     """The file of a `sqlite:///` URL."""
     return url.removeprefix("sqlite:///")
+
+
+def turn_file(url: str) -> Path:
+    """The lock file at which the writers of a SQLite store queue.
+
+    SQLite itself lets them try again at random: of sixteen some wait a minute, and fail.
+    """
+    return Path(f"{sqlite_path(url)}.lock")
 
 
 def _lower(text: str | None) -> str | None:
@@ -90,7 +99,9 @@ class Connection:
 
         def add() -> None:
             if not self._postgres:
-                self._connection().execute(text, values)
+                connection = self._connection()
+                with turns.turn(turn_file(self.url)):
+                    connection.execute(text, values)
                 return
             import psycopg2
 
@@ -133,7 +144,8 @@ class Connection:
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, StoreUnreachable):
             return error
-        if type(error).__module__.split(".")[0] not in {"sqlite3", "psycopg2"}:
+        foreign = type(error).__module__.split(".")[0] in {"sqlite3", "psycopg2"}
+        if not foreign and not isinstance(error, OSError):
             return error
         from catalog.metadata.database import unreachable
 

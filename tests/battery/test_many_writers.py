@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import a_writer
 import psycopg2
 import pyarrow as pa
 import pytest
+from battery_table import Figure
 from lake_builder import broken_rules, opened
 from lake_shell import Shell, command, environment
 from real_postgres import PostgresServer
@@ -109,19 +111,32 @@ def _check(lake: Shell, writers: int, times: int, answers: list[dict[str, Any]])
     assert [v["rows"] for v in versions] == [(v["version"] - 1) * 10 + 1 for v in versions]
 
 
-def test_four_writers_on_sqlite_all_get_through(lake: Shell) -> None:
+@pytest.mark.parametrize(
+    ("writers", "times"),
+    [
+        (4, 10),
+        pytest.param(8, 25, marks=pytest.mark.slow),
+        pytest.param(16, 50, marks=pytest.mark.battery),
+    ],
+)
+def test_writers_on_sqlite_all_get_through_and_take_turns(
+    lake: Shell, figure: Figure, writers: int, times: int
+) -> None:
     _seed(lake)
-    answers = _together(lake, 4, 10)
-    _check(lake, 4, 10, answers)
+    answers = _together(lake, writers, times)
+    _check(lake, writers, times, answers)
     assert broken_rules(lake.cwd) == []
+    figure("L3", f"{writers} writers x {times} appends at once on SQLite", _told(answers))
 
 
-@pytest.mark.slow
-def test_eight_writers_of_25_appends_on_sqlite_all_get_through(lake: Shell) -> None:
-    _seed(lake)
-    answers = _together(lake, 8, 25)
-    _check(lake, 8, 25, answers)
-    assert broken_rules(lake.cwd) == []
+def _told(answers: list[dict[str, Any]]) -> str:
+    """What the writers had to wait for."""
+    waits = sorted(answer["seconds"] for answer in answers)
+    median, longest = statistics.median(waits), waits[-1]
+    return (
+        f"{len(answers)} of {len(answers)} answered, none lost or doubled; median wait "
+        f"{median:.2f} s, longest {longest:.2f} s ({longest / median:.1f} x)"
+    )
 
 
 def test_four_writers_get_through_a_restart_of_postgres(

@@ -1,13 +1,15 @@
 """One of several writers: appends again and again over the Python API. Run as a script.
 
 Arguments: the lake's folder, the dataset, the writer's number, how many appends. A line on stdin
-starts it; each append that was answered is a line of JSON on stdout.
+starts it; each append that was answered is a line of JSON on stdout, with the
+seconds that it took.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pyarrow as pa
 
@@ -23,8 +25,10 @@ def main() -> None:
     sys.stdin.readline()
     for turn in range(times):
         rows = pa.table({"writer": [writer] * 10, "turn": [turn] * 10, "n": list(range(10))})
+        begun = time.monotonic()
         report = handle.append(rows, message=f"{writer}/{turn}")
-        told = {"version": report.version, "rows": report.rows_added, "turn": turn}
+        waited = time.monotonic() - begun
+        told = {"version": report.version, "rows": report.rows_added, "seconds": waited}
         print(json.dumps(told), flush=True)
 
 
