@@ -214,7 +214,7 @@ def _commit(
         assert state is not None
         assert now is not None
         _still_fits(load, now, effect)
-        if 0 not in prepared:  # once: a retry keeps the manifest of its files
+        if 0 not in prepared:  # once: a retry keeps its id and goes on with its numbers
             schema = tables.iceberg_schema(load.schema)
             prepared[0] = _change(load, target, effect, published, schema, state.metadata.spec())
         journal = _journal(load, now, prepared[0])

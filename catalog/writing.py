@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]
     except BaseException:
         from catalog.metadata import records
 
+        shutil.rmtree(staging, ignore_errors=True)  # first: the store too needs space to write
         with suppress(LakeError), handles.database.write() as conn:
             records.close_intent(conn, write_id, "failed")
         raise
@@ -142,19 +144,15 @@ def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome
     """
     from catalog.metadata.locks import commit_lock
 
+    def once() -> Outcome | None:
+        with commit_lock(handles.database, handles.state / "locks", dataset_id):
+            dataset, state = _newest(handles, dataset_id)
+            change, rows = plan(state, dataset)
+            target = _Target(dataset_id, dataset.name, dataset)
+            return _try(handles, target, state, change, rows)
+
     for attempt in range(TRIES):
-        try:
-            with commit_lock(handles.database, handles.state / "locks", dataset_id):
-                dataset, state = _newest(handles, dataset_id)
-                change, rows = plan(state, dataset)
-                target = _Target(dataset_id, dataset.name, dataset)
-                outcome = _try(handles, target, state, change, rows)
-        except OutcomeUnknown:
-            raise
-        except StoreUnreachable:  # a server that is being restarted comes back; a file does not
-            if not handles.database.is_postgres or attempt == TRIES - 1:
-                raise
-            outcome = None
+        outcome = _patiently(handles, once)
         if outcome is not None:
             return outcome
         _pause(attempt)
@@ -178,9 +176,27 @@ def commit_new(
     from catalog.metadata.locks import commit_lock
 
     change, rows = plan
-    with commit_lock(handles.database, handles.state / "locks", dataset_id):
-        target = _Target(dataset_id, name, None)
-        return _try(handles, target, metadata, change, rows)
+
+    def once() -> Outcome | None:
+        with commit_lock(handles.database, handles.state / "locks", dataset_id):
+            target = _Target(dataset_id, name, None)
+            return _try(handles, target, metadata, change, rows)
+
+    return _patiently(handles, once)
+
+
+def _patiently(handles: Handles, once: Callable[[], Outcome | None]) -> Outcome | None:
+    """Try again what the store went away from: a server is restarted, a file does not come back."""
+    for attempt in count():
+        try:
+            return once()
+        except OutcomeUnknown:
+            raise
+        except StoreUnreachable:
+            if not handles.database.is_postgres or attempt == TRIES - 1:
+                raise
+        _pause(attempt)
+    raise AssertionError
 
 
 def _newest(handles: Handles, dataset_id: str) -> tuple[Dataset, TableState]:
@@ -209,7 +225,7 @@ def _try(
         forgotten = commits.forgotten_metadata(base, staged.state) if target.before else []
         record = replace(
             record,
-            metadata_files=staged.files(change),
+            metadata_files=list(staged.created.created.values()),
             forgotten=forgotten,
             expired=(*staged.expired, *change.forget),
         )
@@ -217,11 +233,14 @@ def _try(
         done = _swap(handles, target, record)
     except OutcomeUnknown as error:
         done = _settle(handles, target, staged, error)
+        if not done:
+            staged.created.forget()
+            raise StoreUnreachable(error.message, error.hint) from error
     except Exception:  # surely not done; an interrupt, which may come at any point, leaves litter
-        commits.discard(staged.created, change)
+        staged.created.forget()
         raise
     if not done:
-        commits.discard(staged.created, change, to_retry=True)
+        staged.created.forget()
         return None
     faults.reach("swap.committed")
     _tidy(handles, target.before, base, staged, forgotten)

@@ -78,6 +78,7 @@ def _open(setup: dict[str, Any]) -> Any:
     settings = {
         **SEALS,
         "memory_limit": f"'{setup['memory']}'",
+        "threads": str(setup["threads"]),
         "temp_directory": f"'{setup['scratch']}'",
         "max_temp_directory_size": "'10GB'",
     }

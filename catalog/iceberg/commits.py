@@ -36,7 +36,6 @@ from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.properties import SortedProperties, sort_properties
 from catalog.iceberg.snapshots import SnapshotWrite
 from catalog.iceberg.tables import MAIN, TableState, iceberg_schema, remember
-from catalog.model import MetadataFile
 from catalog.schema import Schema
 from catalog.storage import Warehouse
 
@@ -78,12 +77,6 @@ class Staged:
     created: LakeFileIO  # what to remove when it is known not to have landed
     expired: tuple[int, ...]  # beyond the keep rule: their files go as well
 
-    def files(self, change: Change) -> list[MetadataFile]:
-        """The small files that this commit brings, one kept from an earlier attempt included."""
-        own = change.write.own_manifest() if change.write else None
-        kept = [own] if own and own.path not in self.created.created else []
-        return [*self.created.created.values(), *kept]
-
 
 def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change) -> Staged:
     """Write the files of the state after `change`.
@@ -101,7 +94,7 @@ def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change
     try:
         return _stage(io, base, change)
     except Exception:
-        discard(io, change)
+        io.forget()
         raise
 
 
@@ -136,20 +129,6 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
     number = number_of(current.location) + 1 if current else 0
     state = write_metadata(io, metadata, number, current.properties if current else None)
     return Staged(state, snapshot, io, expired)
-
-
-def discard(io: LakeFileIO, change: Change, *, to_retry: bool = False) -> None:
-    """Remove the files of an attempt that is known not to have landed.
-
-    Args:
-        io: wrote them.
-        change: what was attempted.
-        to_retry: keep the manifest of its own data files, which the next attempt uses again.
-    """
-    own = change.write.own_manifest() if change.write and to_retry else None
-    io.forget([path for path in io.created if not own or path != own.path])
-    if change.write is not None and not to_retry:
-        change.write.forget_own()
 
 
 def _head(metadata: TableMetadata, change: Change) -> Snapshot | None:

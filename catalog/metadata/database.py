@@ -83,7 +83,8 @@ class Database:
                 transaction.commit()
                 faults.reach("store.answer")
             except Exception as error:
-                raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
+                told = unreachable(self.url, error)
+                raise OutcomeUnknown(told.message, told.hint) from error
             finally:
                 with suppress(sa.exc.DBAPIError):
                     conn.close()

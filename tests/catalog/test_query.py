@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import lakectl
 from catalog.engine import rewrite
 from catalog.engine.box import parser
+from catalog.engine.session import threads
 from catalog.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -335,6 +336,17 @@ def test_a_killed_child_is_replaced(trips: Lake) -> None:
     os.kill(pid, 9)
     trips.box._child.wait()  # type: ignore[union-attr]  # it runs
     assert trips.sql("SELECT 2").rows == ((2,),)
+
+
+def test_a_query_has_as_many_threads_as_one_allows(
+    trips: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKECTL_THREADS", "3")
+    assert trips.sql("SELECT current_setting('threads')").rows == ((3,),)
+    for wrong in ("0", "many", "-1", "²"):
+        monkeypatch.setenv("LAKECTL_THREADS", wrong)
+        with pytest.raises(InvalidInput, match="no number of threads"):
+            threads()
 
 
 def test_the_limit_cuts_and_says_so(trips: Lake) -> None:
