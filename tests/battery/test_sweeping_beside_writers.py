@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import subprocess
-import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-import a_writer
 import pyarrow as pa
 import pytest
 from battery_table import Figure
 from lake_builder import broken_rules, opened
-from lake_shell import ForkingShell, environment
+from lake_shell import ForkingShell
+from writers import Writers
 
 import lakectl
 from catalog.errors import NotFound
@@ -53,26 +52,6 @@ class _Reader(threading.Thread):
         """Stop looking."""
         self._over.set()
         self.join()
-
-
-def _writers(folder: Path, number: int, times: int) -> list[subprocess.Popen[str]]:
-    script = [sys.executable, str(Path(a_writer.__file__)), str(folder), "nyc.trips"]
-    running = [
-        subprocess.Popen(
-            [*script, str(n), str(times)],
-            env=environment(folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(number)
-    ]
-    for one in running:
-        assert one.stdin is not None
-        one.stdin.write("go\n")
-        one.stdin.close()
-    return running
 
 
 class _Sweeper:
@@ -133,24 +112,22 @@ def test_no_file_that_somebody_needs_is_swept(
     times: int,
 ) -> None:
     forked.file("more.csv", ["writer,turn,n", "-2,0,0"])
-    with opened(forked.cwd) as lake:
+    with opened(forked.cwd) as lake, ExitStack() as stack:
         handle = lake.dataset("nyc.trips")
         for turn in range(3):
             handle.append(pa.table({"writer": [-1] * 3, "turn": [turn] * 3, "n": [0, 1, 2]}))
         lake.tag("nyc.trips", "gold", 2)
         sweeper = _Sweeper(forked, chance, monkeypatch)
-        running = _writers(forked.cwd, 4, times)
+        running = stack.enter_context(Writers(forked, 4, times))
         readers = [_Reader(forked.cwd, at) for at in ("gold", "v1", "v3")]
         for reader in readers:
             reader.start()
-        while sweeper.rounds < rounds or any(one.poll() is None for one in running):
+        running.go()
+        while sweeper.rounds < rounds or running.busy:
             sweeper.sweep(lake)
         for reader in readers:
             reader.end()
-        for one in running:
-            assert one.stderr is not None
-            assert (one.wait(), one.stderr.read()) == (0, "")
-            one.stderr.close()
+        assert len(running.wait()) == 4 * times
         for step in lake.repairs(lake.doctor(), older_than=0):
             step.do()
         monkeypatch.delenv("LAKECTL_CLOCK")

@@ -342,7 +342,8 @@ def test_a_query_has_as_many_threads_as_one_allows(
     trips: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKECTL_THREADS", "3")
-    assert trips.sql("SELECT current_setting('threads')").rows == ((3,),)
+    with lakectl.open(trips.settings.root) as lake:
+        assert lake.sql("SELECT current_setting('threads')").rows == ((3,),)
     for wrong in ("0", "many", "-1", "²"):
         monkeypatch.setenv("LAKECTL_THREADS", wrong)
         with pytest.raises(InvalidInput, match="no number of threads"):

@@ -1,11 +1,14 @@
 """One of several that open a new lake at once. Run as a script.
 
-For each line on stdin, a folder, it makes a lake there, or finds one made, and loads into the same
-new dataset as the others. Its argument is its number. `ok` or what went wrong is a line on stdout.
+For each line of JSON on stdin, a folder and where its metadata go, it makes a lake there, or finds
+one made, and loads into the same new dataset as the others, and once more with a key that all of
+them use. Its argument is its number. `ok` or what went wrong is a line on stdout.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from contextlib import suppress
 
@@ -14,11 +17,14 @@ import pyarrow as pa
 import lakectl
 
 
-def _arrive(folder: str, number: int) -> None:
+def _arrive(folder: str, database: str, number: int) -> None:
     with suppress(lakectl.Conflict):  # another was faster
-        lakectl.init(folder)
+        lakectl.init(folder, database=database)
+    os.environ["LAKECTL_DATABASE"] = database
     with lakectl.open(folder) as lake:
-        lake.dataset("nyc.trips").append(pa.table({"who": [number], "n": [1]}))
+        trips = lake.dataset("nyc.trips")
+        trips.append(pa.table({"who": [number]}))
+        trips.append(pa.table({"who": [-1]}), write_key="the same")
 
 
 def main() -> None:
@@ -27,7 +33,7 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         try:
-            _arrive(line.strip(), number)
+            _arrive(*json.loads(line), number)
         except Exception as error:  # noqa: BLE001 - the test tells it
             print(f"{type(error).__name__}: {error}", flush=True)
         else:
