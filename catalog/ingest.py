@@ -241,6 +241,7 @@ def _load(
             _judge_rejects(plan.request, more)
             rejects.rows += more.rows
             rejects.files += more.files
+            rejects.first = rejects.first or more.first
             written = staging.copy(work, plan, target)
         faults.reach("load.staged")
         if rejects.rows:
