@@ -405,46 +405,6 @@ def test_what_is_not_there_is_told_with_a_way_on(trips: Shell) -> None:
     assert bytes_of(trips.cwd) == before
 
 
-_WRITES = [
-    "DROP TABLE nyc.trips",
-    "DELETE FROM nyc.trips",
-    "INSERT INTO nyc.trips VALUES (1, 2, 'x')",
-    "UPDATE nyc.trips SET fare = 0",
-    "CREATE TABLE t AS FROM nyc.trips",
-    "ATTACH '{home}/x.db' AS x",
-    "COPY nyc.trips TO '{home}/out.csv'",
-    "INSTALL httpfs",
-    "SET memory_limit = '1GB'",
-    "WITH d AS (COPY (SELECT 1) TO '{home}/out.csv') SELECT 1",
-    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{home}/out.csv'",
-    "SELECT 1; DROP TABLE nyc.trips",
-]
-_READS = [
-    "FROM read_csv('/etc/passwd')",
-    "SELECT * FROM '/etc/passwd'",
-    "FROM glob('/etc/*')",
-    "SELECT getenv('HOME')",
-    "FROM read_text('{home}/lakectl.toml')",
-]
-
-
-def test_sql_that_writes_or_reaches_out_is_refused(trips: Shell) -> None:
-    before = bytes_of(trips.cwd)
-    for query in _WRITES:
-        ran = trips.run("sql", query.format(home=trips.cwd))
-        assert ran.code in {USAGE, NOT_ALLOWED}, (query, ran)
-        assert ran.out == ""
-        assert "Traceback" not in ran.err
-    for query in _READS:
-        ran = trips.run("sql", query.format(home=trips.cwd))
-        assert ran.code in {FAILED, USAGE, NOT_ALLOWED}, (query, ran)
-        assert "root:" not in ran.out
-        assert "Traceback" not in ran.err
-    assert "ingest" in trips.refused(NOT_ALLOWED, "sql", "DROP TABLE nyc.trips")
-    assert not (trips.cwd / "out.csv").exists()
-    assert bytes_of(trips.cwd) == before
-
-
 def test_a_load_waits_for_a_lake_in_use_and_then_goes_through(own_trips: Shell) -> None:
     lake = own_trips
     lake.file("next.csv", ["id,fare,city", "9,9.5,Graz"])
