@@ -19,7 +19,7 @@ from catalog.engine.views import NO_HIVE, exact_path
 from catalog.errors import InvalidInput, OperationFailed
 from catalog.names import lit
 from catalog.sources import SourceFile, TextOptions
-from catalog.types import refuse_twins
+from catalog.types import refuse_unfit
 
 SAMPLE_ROWS = 10_000
 _FIRST_ROWS = 200
@@ -139,7 +139,7 @@ def _check_header(names: Sequence[str], above: str, cut_at: int, source: SourceF
                 f"Column {number} of {source.label} has no name in the header.",
                 "Say --no-header if the first line is data, or name it in the file.",
             )
-    refuse_twins(names, f"The header of {source.label}")
+    refuse_unfit(names, f"The header of {source.label}")
 
 
 def _loose_in_sample(path: Path, packing: str | None, delimiter: str, header: bool) -> bool:
