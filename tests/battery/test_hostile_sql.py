@@ -131,7 +131,8 @@ def _unlock(monkeypatch: pytest.MonkeyPatch) -> None:
     real = subprocess.Popen
 
     def popen(words: list[str], **more: Any) -> Any:
-        return real([*words[:-1], _UNLOCKED + words[-1]], **more)
+        start = words[-1].replace("box_child.main()", _UNLOCKED + "box_child.main()")
+        return real([*words[:-1], start], **more)
 
     monkeypatch.setattr(landlock, "available", lambda: 0)
     monkeypatch.setattr(box.subprocess, "Popen", popen)

@@ -23,7 +23,8 @@ _PARTS = [
     "`id`", "$(id)", "\x1b[2J", "\x1b]52;c;eA==\x07", "\n", "\r", "\t", "\x00", "\x7f", "..",
     "\x9b", "../..", "/", "a/b", "/etc/passwd", "~", "*", "?", "[a-z]", "{a,b}", "\u202e", "\u200b",
     "שלום", "日本", "é", "e\u0301", "😀", "\ud800", "\ufeff", "-rf", "--help", "=1+1", "@x", "#",
-    "select", "SELECT", "table", "from", "null", "main", "lake", "information_schema", "'; DROP TABLE x; --",
+    "select", "SELECT", "table", "from", "null", "main", "lake", "information_schema",
+    "'; DROP TABLE x; --",
     '" OR 1=1 --', "[red]x[/]", "[@click=app.quit]x[/]", " ", "  x", "x ", ".", "a.b", "A", "a",
     "x" * 300, "CON", "_", "__proto__", "1", "007", "v7", "gold", "s3://b", "file:///etc", "\u2028",
 ]  # fmt: skip
