@@ -117,10 +117,10 @@ def _packed(animal: Animal) -> Animal:
 
 @pytest.mark.battery
 def test_each_file_of_the_zoo_is_the_same_packed_and_in_a_lake_of_its_own(
-    fresh_lake: Path, tmp_path: Path, figure: Figure
+    fresh_lake: Path, tmp_path: Path, chance: random.Random, figure: Figure
 ) -> None:
     plain = [a for a in ZOO if a.file == "zoo.csv" and a.content[:2] not in {b"\x1f\x8b", b""}]
-    animals = [*ZOO, *BIG, *(_packed(a) for a in plain)]
+    animals = [*ZOO, *BIG, *(_packed(a) for a in chance.sample(plain, 25))]
     server = Server("a_forking_command.py", fresh_lake, {})
     faults: dict[str, list[str]] = {}
     try:
