@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from catalog import clock, sync
 from catalog.doctor import restoring
@@ -16,9 +17,10 @@ from catalog.doctor.examining import Examination
 from catalog.doctor.findings import Severity
 from catalog.doctor.tables import Examined, carries, locked
 from catalog.handles import Handles
-from catalog.metadata.audit import OpenIntent
+from catalog.metadata.audit import OpenIntent, Table
 
 DAY = 86_400.0
+T = TypeVar("T", Examined, Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,7 @@ def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
             )  # fmt: skip
 
 
-def _step(
-    sentence: str, mend: Callable[[Handles, Examined], str], handles: Handles, one: Examined
-) -> Step:
+def _step(sentence: str, mend: Callable[[Handles, T], str], handles: Handles, one: T) -> Step:
     return Step(sentence, partial(mend, handles, one))
 
 
@@ -89,15 +89,21 @@ def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
         if wrong and not one.is_damaged and not one.table.dropped:
             yield _step(
                 f"Make our tables of {one.table.name} anew from its own files.",
-                _rebuild, handles, one,
+                _rebuild, handles, one.table,
+            )  # fmt: skip
+    for table in seen.unreadable:
+        if not table.dropped:
+            yield _step(
+                f"Make our tables of {table.name} anew from its own files.",
+                _rebuild, handles, table,
             )  # fmt: skip
 
 
-def _rebuild(handles: Handles, one: Examined) -> str:
-    name = one.table.name
-    with locked(handles, one.table):
-        pointer = handles.reader.pointer(name) or one.table.metadata_location
-        sync.rebuild(handles, one.table.id, name, pointer)
+def _rebuild(handles: Handles, table: Table) -> str:
+    name = table.name
+    with locked(handles, table):
+        pointer = handles.reader.pointer(name) or table.metadata_location
+        sync.rebuild(handles, table.id, name, pointer)
     return f"Our tables of {name} are what its files say."
 
 
