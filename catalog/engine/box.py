@@ -75,12 +75,14 @@ def run_alone(
     import duckdb
 
     from catalog.engine import rows
+    from catalog.engine.views import globbed_folders
 
     with tempfile.TemporaryDirectory(prefix="lakectl-") as scratch:
         if can_lock and landlock.available() and landlock.alone():
             code = {sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")}
             home = str(Path(__file__).parent.parent.parent)  # where our own packages lie
-            landlock.restrict(_rules(plan.files, [*code, home, *_CGROUP]), [scratch])
+            names = {folder for file in plan.files for folder in globbed_folders(file)}
+            landlock.restrict(_rules(plan.files, [*code, home, *_CGROUP]), [scratch], names)
         try:
             _seal(con, plan.files, scratch)
             for statement in plan.setup:

@@ -48,7 +48,7 @@ class Database:
             address = urlunsplit(parts._replace(scheme="postgresql+psycopg2"))
             return sa.create_engine(address, pool_pre_ping=True, hide_parameters=True)
         engine = sa.create_engine(
-            f"sqlite:///{sqlite_path(self.url)}",
+            sa.URL.create("sqlite", database=sqlite_path(self.url)),  # a folder may hold a `?`
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             hide_parameters=True,
         )

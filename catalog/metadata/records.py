@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from catalog.metadata import tables as t
 from catalog.model import DataFile, Dataset, MetadataFile, Version
@@ -113,8 +112,11 @@ def pointer(conn: sa.Connection, name: DatasetName, *, lock: bool = False) -> st
 
 def _add(conn: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless there is one of its key, or another writer is about to make one."""
-    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    return conn.execute(make(table).values(row).on_conflict_do_nothing()).rowcount == 1
+    if conn.dialect.name == "postgresql":  # importing its dialect takes 20 ms
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    return conn.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 def _name_namespace(conn: sa.Connection, namespace: str) -> None:
