@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 import loads
 
+# Neither META_BUSY_TIMEOUT nor META_JOURNAL_MODE 'WAL' lets more writers through: SQLite refuses at
+# once to let two readers become writers, and DuckLake does not try again what was locked.
 _PATIENT = ("ducklake_max_retry_count = 100", "ducklake_retry_backoff = 1.2")
-_PATIENT_SQLITE = ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 60000"
 
 
 class Lake:
@@ -34,11 +35,9 @@ class Lake:
             self._connection.execute(f"LOAD {_quoted(_extension(name))}")
         catalogue = _quoted(f"ducklake:sqlite:{self._folder}/metadata.sqlite")
         data = _quoted(f"{self._folder}/data/")
-        patient = bool(os.environ.get("PATIENT"))
-        more = _PATIENT_SQLITE if patient else ""
-        self._connection.execute(f"ATTACH {catalogue} AS lake (DATA_PATH {data}{more})")
+        self._connection.execute(f"ATTACH {catalogue} AS lake (DATA_PATH {data})")
         self._connection.execute("USE lake")
-        for setting in _PATIENT if patient else ():
+        for setting in _PATIENT if os.environ.get("PATIENT") else ():
             self._connection.execute(f"SET {setting}")
 
     def append(self, load: int, rows: int) -> None:
