@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.battery.peers.lakes import Broken, Peer
 
 _ROWS = 500
 _SHORT, _LONG = 20, 200
+_PATIENCE = 180.0  # seconds; on a busy machine fewer are killed, and the table tells how many
 
 
 @dataclass
@@ -32,7 +34,7 @@ def prove(peer: Peer, long: bool, chance: random.Random) -> dict[str, str]:
         counted = _kill(peer, lake, times, chance)
         found = peer.loads(lake)
         unknown = found.keys() - counted.answered
-        told = f"{times} of {len(counted.killed | counted.answered)} appends killed"
+        told = f"{len(counted.killed)} of {len(counted.killed | counted.answered)} appends killed"
         return {
             "L1 put through": told,
             "L1 answered / of them missing": f"{len(counted.answered)} / "
@@ -52,6 +54,7 @@ def _kill(peer: Peer, lake: Path, times: int, chance: random.Random) -> _Counted
     made a file, so that all that lies between two of them is met often.
     """
     counted = _Counted()
+    begun = time.monotonic()
     driver = peer.start("die", lake, _ROWS)
     try:
         seconds, files = _usual(driver)
@@ -67,7 +70,8 @@ def _kill(peer: Peer, lake: Path, times: int, chance: random.Random) -> _Counted
                 counted.failed[load] = told["error"]
             elif "took" in told:
                 counted.answered.add(load)
-            if len(counted.killed) == times:
+            late = time.monotonic() - begun > _PATIENCE
+            if len(counted.killed) == times or (counted.killed and late):
                 return counted
     finally:
         driver.kill()
