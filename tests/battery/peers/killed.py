@@ -117,7 +117,7 @@ def _litter(peer: Peer, lake: Path) -> dict[str, str]:
     top = {home for home in homes if not any(other in home.parents for other in homes)}
     walked = {str(p) for home in top for p in home.rglob("*") if p.is_file()}
     orphans = walked - set(told["named"])
-    cut = [path for path in orphans if _final(Path(path)) and _truncated(Path(path))]
+    cut = [path for path in orphans if _final(Path(path), lake) and _truncated(Path(path))]
     if told["listed"] is None:
         listed = "no means to list them"
     else:
@@ -130,9 +130,10 @@ def _litter(peer: Peer, lake: Path) -> dict[str, str]:
     }
 
 
-def _final(path: Path) -> bool:
-    """Whether the name is one that a finished file has."""
-    return path.suffix in {".parquet", ".avro", ".json"} and not path.name.startswith(".")
+def _final(path: Path, lake: Path) -> bool:
+    """Whether the name is one that a finished file has, and its folder none for unfinished ones."""
+    hidden = any(part.startswith(".") for part in path.relative_to(lake).parts)
+    return path.suffix in {".parquet", ".avro", ".json"} and not hidden
 
 
 def _truncated(path: Path) -> bool:
