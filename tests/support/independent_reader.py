@@ -1,9 +1,7 @@
 """A second opinion on our Iceberg tables: DuckDB 1.5's own Iceberg reader, in C++.
 
 It shares no code with PyIceberg nor with the DuckDB 2.0 this project reads with, so it lives in
-a virtual environment of its own: in the folder named by ``LAKECTL_ORACLE_HOME``, else in
-``.oracle/`` at the top of the repository. The environment is made on first use, from the
-network or from whatever index pip is set up for, and kept.
+a virtual environment of its own; `own_environment` makes and keeps it.
 
 This file is both sides: imported, it starts the reader and asks; run as a script inside the
 environment, it is the reader, answering a line of JSON with a line of JSON.
@@ -21,13 +19,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
-import hashlib
 import importlib.util
 import json
 import math
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +32,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import guarded
+from own_environment import environment
 
 _DUCKDB = "1.5.5"
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
@@ -149,38 +144,11 @@ def reader() -> Iterator[IndependentReader]:
     Yields:
         The reader. Its environment is made first if it is not there.
     """
-    asking = IndependentReader(_environment())
+    asking = IndependentReader(environment(_REQUIREMENTS))
     try:
         yield asking
     finally:
         asking.stop()
-
-
-def _environment() -> Path:
-    """Return the Python of the reader's environment, made here if need be."""
-    top = Path(__file__).resolve().parents[2]
-    home = Path(os.environ.get("LAKECTL_ORACLE_HOME") or top / ".oracle")
-    home.mkdir(parents=True, exist_ok=True)
-    # A change of version, of the requirements or of the interpreter makes a new environment.
-    recipe = "\n".join((*_REQUIREMENTS, sys.version, sys.base_prefix))
-    folder = home / hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    python = folder / "bin" / "python"
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ((folder / "complete").exists() and python.exists()):
-            shutil.rmtree(folder, ignore_errors=True)
-            _run([sys.executable, "-m", "venv", folder])
-            _run([python, "-I", "-m", "pip", "install", "--quiet", *_REQUIREMENTS])
-            (folder / "complete").touch()
-    return python
-
-
-def _run(command: list[str | Path]) -> None:
-    guard = guarded.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output, _ = guard.communicate()
-    if guard.returncode:
-        words = " ".join(str(word) for word in command)
-        raise RuntimeError(f"Making the independent reader failed: {words}\n{output[-4000:]}")
 
 
 def _answer_questions() -> None:
