@@ -119,11 +119,11 @@ DELTA = ("deltalake==1.6.6", "pyarrow==26.0.1")
 _MATTERS = ("L3", "L5")  # where patience does
 
 PEERS = (
-    # L5 needs a fault that loses the answer inside the commit, where the lake itself would notice.
-    Peer("lakectl", "with_lakectl", proofs=("L1", "L3", "L6")),
+    Peer("lakectl", "with_lakectl"),
     Peer("pyiceberg", "with_pyiceberg", PYICEBERG),
     Peer("ducklake", "with_ducklake", DUCKLAKE),
     Peer("delta", "with_delta", DELTA),
+    Peer("lakectl-patient", "with_lakectl", patient=True, proofs=("L5",)),
     Peer("pyiceberg-patient", "with_pyiceberg", PYICEBERG, patient=True, proofs=_MATTERS),
     Peer("ducklake-patient", "with_ducklake", DUCKLAKE, patient=True, proofs=_MATTERS),
     Peer("delta-patient", "with_delta", DELTA, patient=True, proofs=_MATTERS),
