@@ -329,13 +329,17 @@ def refuse_unfit(names: Sequence[str], where: str) -> None:
     """Refuse names of columns that DuckDB would change, or not take.
 
     Raises:
-        InvalidInput: there is none, one is blank, or two are the same but for their case.
+        InvalidInput: there is none, one is blank or has a NUL, at which DuckDB cuts what Arrow
+            hands to it, or two are the same but for their case.
     """
     if not names:
         raise InvalidInput(f"{where} has no columns.")
     refuse_twins(names, where)
     if any(not name.strip() for name in names):
         raise InvalidInput(f"{where} has a column without a name.", "Name it in the file.")
+    for name in names:
+        if "\x00" in name:
+            raise InvalidInput(f"{where} has a column with a NUL in its name: {name!r}.")
 
 
 def fields_from_duckdb(names: list[str], kinds: list[Any]) -> tuple[Field, ...]:
