@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,7 +22,13 @@ from screens.text import cell, plural, safe, size
 if TYPE_CHECKING:
     from catalog.model import IngestReport
 
-_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What JSON itself leaves as it is: DEL and C1, marks that hide or reorder text, lone surrogates.
+_CONTROLS = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
+_WHOLE = 1 << 30  # characters: nothing is cut that was asked for as CSV or TSV
 
 
 def note(sentence: str) -> None:
@@ -99,7 +106,7 @@ def print_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """JSON that commands no terminal: the controls that JSON itself leaves as they are, escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def narrate_load(report: IngestReport) -> None:
@@ -163,15 +170,20 @@ def print_rows(
 
 
 def _print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
-    """CSV or TSV, each row as it comes: a result may be endless, and its reader `head`."""
+    """CSV or TSV, each row as it comes: a result may be endless, and its reader `head`.
+
+    A pipe or a file gets the values exactly, a terminal what cannot command it.
+    """
     lines = itertools.chain([list(columns)], ([_raw(v) for v in row] for row in rows))
+    shown = partial(safe, limit=_WHOLE) if sys.stdout.isatty() else str
     if form == "csv":
         import csv
 
-        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([shown(cell) for cell in line] for line in lines)
         return
     for line in lines:
-        sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
+        sys.stdout.write("\t".join(shown(_tabless(cell)) for cell in line) + "\n")
 
 
 def _print_objects(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
