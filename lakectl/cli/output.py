@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,17 +16,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from lakectl.cli import table
-from screens.text import cell, plural, safe, size
+from screens.text import UNSEEN, cell, plural, safe, size
 
 if TYPE_CHECKING:
     from catalog.model import IngestReport
 
-# What JSON itself leaves as it is: DEL and C1, marks that hide or reorder text, lone surrogates.
-_CONTROLS = re.compile(
-    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
-)
 _WHOLE = 1 << 30  # characters: nothing is cut that was asked for as CSV or TSV
 
 
@@ -106,7 +99,7 @@ def print_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """JSON that commands no terminal: the controls that JSON itself leaves as they are, escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    return _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def narrate_load(report: IngestReport) -> None:
