@@ -37,7 +37,7 @@ def test_no_screen_lets_a_payload_through(
             assert ill_mannered(way, screen.pieces[first:]) == []
         screen.press("1", "q")
         assert screen.end() == 0
-    assert screen.modes == screen.modes_before
+    assert screen.modes_after == screen.modes_before
     assert picture(evil_lake.cwd) == before
     copies = sum(1 for piece in screen.pieces if CLIPBOARD.fullmatch(piece.raw))
     figure(

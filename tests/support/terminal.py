@@ -61,7 +61,8 @@ class Terminal:
     ) -> None:
         self._ours, self._theirs = pty.openpty()
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        self.modes_before = termios.tcgetattr(self._theirs)
+        # How the line is set: echo, signals, the keys that mean them.
+        self.modes_before = self.modes_after = termios.tcgetattr(self._theirs)
         self.begun = time.monotonic()
         self.process = subprocess.Popen(
             command,
@@ -91,11 +92,6 @@ class Terminal:
             self.process.wait(_PATIENCE)
         os.close(self._ours)
         os.close(self._theirs)
-
-    @property
-    def modes(self) -> list[Any]:
-        """How the line is set now: echo, signals, the keys that mean them."""
-        return termios.tcgetattr(self._theirs)
 
     def _take(self, seconds: float) -> bool:
         if not select.select([self._ours], [], [], seconds)[0]:
@@ -140,13 +136,20 @@ class Terminal:
                 at += os.write(self._ours, raw[at : at + 512])
             self._take(0.0)
 
-    def press(self, *names: str, until: str = "", shows: Set[int] = frozenset()) -> str:
+    def press(
+        self,
+        *names: str,
+        until: str = "",
+        shows: Set[int] = frozenset(),
+        quiet: float = _QUIET,
+    ) -> str:
         """Press keys one after the other, each after the screen has settled.
 
         Args:
             names: of keys; a text of several letters is typed at once.
             until: what must be drawn then.
             shows: the payloads that must be drawn then.
+            quiet: seconds without output after which the screen has settled.
 
         Returns:
             The text that was drawn meanwhile.
@@ -154,7 +157,7 @@ class Terminal:
         first = len(self.pieces)
         for name in names:
             self.send(key(name))
-            self.settle()
+            self.settle(quiet)
         if until:
             self.until(until, first)
         if shows:
@@ -179,4 +182,5 @@ class Terminal:
         while self._take(0.02):
             pass
         self.pieces += self._parser.feed(b"", final=True)
+        self.modes_after = termios.tcgetattr(self._theirs)
         return self.process.returncode
