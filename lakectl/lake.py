@@ -226,7 +226,7 @@ def init_lake(
     from catalog.metadata import database as store
 
     root = Path(folder).expanduser().resolve()
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = settings.absolute_database(root, database)
     place = settings.absolute_warehouse(root, warehouse)
     with _making(root):
