@@ -39,11 +39,12 @@ def safe(value: object, limit: int = 2000, multiline: bool = False) -> str:
         multiline: keep line feeds.
     """
     text = value if isinstance(value, str) else str(value)
-    if text.isascii() and text.isprintable():
-        return text if len(text) <= limit else text[:limit] + "…"
+    head, more = text[:limit], "…" if len(text) > limit else ""  # what is cut is not looked at
+    if head.isascii() and head.isprintable():
+        return head + more
     shown: list[str] = []
     marks = 0
-    for char in text[:limit]:
+    for char in head:
         category = unicodedata.category(char)
         if category in {"Mn", "Me"}:
             marks += 1
@@ -55,7 +56,7 @@ def safe(value: object, limit: int = 2000, multiline: bool = False) -> str:
             shown.append(char)
         elif char != "\u200d":  # joins emoji into clusters that terminals draw in other widths
             shown.append(_visible(char, category))
-    return "".join(shown) + ("…" if len(text) > limit else "")
+    return "".join(shown) + more
 
 
 def _visible(char: str, category: str) -> str:
