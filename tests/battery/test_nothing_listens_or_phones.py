@@ -33,8 +33,8 @@ _DAY = (
     ("ingest rows.json --into n.t --message first", 0), ("ls -o json", 0), ("show nyc.trips", 0),
     ("schema nyc.trips --history", 0), ("versions nyc.trips", 0), ("search fare", 0),
     ("preview nyc.trips", 0), ("stats nyc.trips", 0), ("diff nyc.trips 1 2", 0),
-    ("sql FROM_nyc.trips", 0), ("sql FROM_read_csv('http://127.0.0.1:9/a.csv')", 1),
-    ("sql INSTALL_httpfs", 1), ("tag nyc.trips gold", 0), ("branch nyc.trips dev", 0),
+    ("sql FROM+nyc.trips", 0), ("sql FROM+read_csv('http://127.0.0.1:9/a.csv')", 6),
+    ("sql INSTALL+httpfs", 6), ("tag nyc.trips gold", 0), ("branch nyc.trips dev", 0),
     ("annotate nyc.trips --owner ana --column fare=dollars", 0), ("rename n.t n.s", 0),
     ("rollback nyc.trips --to 1 --yes", 0), ("undo --yes", 0), ("drop n.s --yes", 0),
     ("undrop n.s", 0), ("export nyc.trips --to out.parquet", 0),
@@ -44,8 +44,7 @@ _MINE = {*_FILES, "out.parquet", "out.csv"}  # what people put there, or told a 
 
 
 def _run(folder: Path, line: str, *before: str) -> subprocess.CompletedProcess[bytes]:
-    words = [word.replace("_", " ") if "FROM" in word or "INST" in word else word
-             for word in line.split()]  # fmt: skip
+    words = [word.replace("+", " ") for word in line.split()]
     return subprocess.run(
         [*before, *command(), *words],
         cwd=folder,
@@ -83,7 +82,7 @@ def _leave(screen: Terminal) -> None:
 
 
 def _first_paint(folder: Path) -> float:
-    """Seconds from nothing to the first dataset on the screen, the filter of the kernel included."""
+    """Seconds from nothing to the first dataset on the screen, under the filter."""
     with dashboard(folder, program=[*_FILTER, *command()], size=(120, 40)) as screen:
         taken = screen.until("nyc.trips")
         screen.settle()

@@ -93,7 +93,8 @@ class Terminal:
         os.close(self._ours)
         os.close(self._theirs)
 
-    def _take(self, seconds: float) -> bool:
+    def listen(self, seconds: float) -> bool:
+        """Take what comes within some seconds; returns whether anything came."""
         if not select.select([self._ours], [], [], seconds)[0]:
             return False
         part = os.read(self._ours, 1 << 16)
@@ -119,13 +120,13 @@ class Terminal:
         while not there():
             left = begun + seconds - time.monotonic()
             ended = self.process.poll() is not None
-            if not self._take(0.0 if ended else max(0.0, left)) and (ended or left <= 0):
+            if not self.listen(0.0 if ended else max(0.0, left)) and (ended or left <= 0):
                 raise AssertionError(f"{why}, but: {self.text()[-3000:]}")
         return time.monotonic() - begun
 
     def settle(self, quiet: float = _QUIET) -> None:
         """Listen until nothing has come for a while."""
-        while self._take(quiet):
+        while self.listen(quiet):
             pass
 
     def send(self, raw: bytes) -> None:
@@ -134,7 +135,7 @@ class Terminal:
         while at < len(raw):
             if select.select([], [self._ours], [], 0.02)[1]:
                 at += os.write(self._ours, raw[at : at + 512])
-            self._take(0.0)
+            self.listen(0.0)
 
     def press(
         self,
@@ -178,8 +179,8 @@ class Terminal:
         begun = time.monotonic()
         while self.process.poll() is None:
             assert time.monotonic() - begun < seconds, f"it does not leave: {self.text()[-2000:]}"
-            self._take(0.02)
-        while self._take(0.02):
+            self.listen(0.02)
+        while self.listen(0.02):
             pass
         self.pieces += self._parser.feed(b"", final=True)
         self.modes_after = termios.tcgetattr(self._theirs)
