@@ -73,6 +73,7 @@ def _look_around(screen: Terminal) -> None:
     screen.press("/", "nyc.trips", "enter", "?", "escape", "ctrl+p", "escape")
     screen.press("enter", "]", "]", "]", "s")
     screen.send(paste(" LIMIT 1"))
+    screen.settle()
     screen.press("f5", until="Result · 1 rows")
 
 

@@ -37,7 +37,7 @@ def dashboard(
 def open_dataset(screen: Terminal, name: str) -> None:
     """Go to a dataset from wherever one is, but an editor."""
     first = len(screen.pieces)
-    screen.press("1", "/", "ctrl+u", name)
+    _filter(screen, name)
     for _ in range(10):  # the first leaves the line of the filter, the next may come too early
         screen.press("enter")
         if _OPENED in screen.text(first):
@@ -45,9 +45,17 @@ def open_dataset(screen: Terminal, name: str) -> None:
     raise AssertionError(f"{name} does not open: {screen.text()[-3000:]}")
 
 
+def _filter(screen: Terminal, text: str) -> None:
+    """Go to the list, and type into its empty filter once that is there."""
+    screen.press("1", "escape")
+    screen.press("/", until="~fuzzy")
+    screen.press(text)
+
+
 def the_list(screen: Terminal) -> None:
     """Owners and labels in the list; one description after the other beside it."""
-    screen.press("1", "/", "ctrl+u", "note.n", "enter", "T", shows=EVERY)
+    _filter(screen, "note.n")
+    screen.press("enter", "T", shows=EVERY)
     screen.press("v", "S", "S", "v", "T", "g", "y")
     screen.press("down", "down", "down", shows={2, 3})
     screen.press("?", "escape", "ctrl+p", "n07", "escape")
@@ -55,8 +63,10 @@ def the_list(screen: Terminal) -> None:
 
 def names(screen: Terminal) -> None:
     """Datasets whose names nobody could have given them here."""
-    screen.press("1", "/", "ctrl+u", "nameless", shows=EVERY)
-    screen.press("enter", "down", "y", "Y")
+    _filter(screen, "nameless")
+    screen.press("enter")
+    screen.press("T", "T", shows=EVERY)
+    screen.press("down", "y", "Y")
     screen.press("enter", until="cannot be read")
     screen.press("ctrl+p", "m07", until="m07")
     screen.press("escape", "1", "R", "z", until="Undo the last change?")
@@ -159,9 +169,14 @@ def _query(screen: Terminal, text: str) -> None:
     screen.send(paste(text))
     screen.settle()
     first = len(screen.pieces)
-    screen.press("f5")
-    screen.wait(lambda: _ENDED.search(screen.text(first)) is not None, f"no end of {text!r}")
-    screen.settle()
+    for _ in range(10):  # a first F5 may come before what was pasted
+        screen.press("f5")
+        for _ in range(20):
+            if _ENDED.search(screen.text(first)):
+                screen.settle()
+                return
+            screen.listen(0.2)
+    raise AssertionError(f"no end of {text!r}: {screen.text(first)[-2000:]}")
 
 
 WAYS: tuple[Callable[[Terminal], None], ...] = (

@@ -18,7 +18,7 @@ from typing import Any
 from payloads import seen
 from vt_parser import Parser, Piece, text_of
 
-_PATIENCE = 60.0
+_PATIENCE = 20.0
 _QUIET = 0.12  # seconds without output after which a screen counts as drawn
 # Escape as the keyboard protocol has it: the byte alone would be waited for what may follow it.
 _KEYS = {
@@ -121,7 +121,8 @@ class Terminal:
             left = begun + seconds - time.monotonic()
             ended = self.process.poll() is not None
             if not self.listen(0.0 if ended else max(0.0, left)) and (ended or left <= 0):
-                raise AssertionError(f"{why}, but: {self.text()[-3000:]}")
+                shown = " ".join(self.text()[-6000:].replace("│", " ").split())
+                raise AssertionError(f"{why}, but: {shown[-1500:]}")
         return time.monotonic() - begun
 
     def settle(self, quiet: float = _QUIET) -> None:
@@ -130,11 +131,11 @@ class Terminal:
             pass
 
     def send(self, raw: bytes) -> None:
-        """Type or paste; a program that reads slowly is waited for."""
+        """Type or paste, in one piece where it fits, as a person's terminal does."""
         at = 0
         while at < len(raw):
             if select.select([], [self._ours], [], 0.02)[1]:
-                at += os.write(self._ours, raw[at : at + 512])
+                at += os.write(self._ours, raw[at : at + 4000])
             self.listen(0.0)
 
     def press(
@@ -162,7 +163,13 @@ class Terminal:
         if until:
             self.until(until, first)
         if shows:
-            self.wait(lambda: shows <= seen(self.text(first)), f"not all of {sorted(shows)}")
+            found: set[int] = set()
+
+            def all_there() -> bool:
+                found.update(seen(self.text(first)))
+                return shows <= found
+
+            self.wait(all_there, f"of {sorted(shows)} payloads")
         self.settle()
         return self.text(first)
 
