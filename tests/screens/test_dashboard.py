@@ -415,3 +415,15 @@ async def test_q_leaves_while_a_screen_is_on_its_way_and_keys_wait(lake_backend,
             await asyncio.sleep(0.01)
     assert app.crash is None
     assert app.return_code == 0
+
+
+@pytest.mark.parametrize("window", ["ctrl+p", "question_mark", "z"])
+async def test_escape_pressed_twice_closes_a_window_once(lake_backend, drive, window):
+    async with drive(lake_backend) as driver:
+        await driver.press("enter", window)
+        screen = driver.app.screen
+        for _ in range(2):
+            driver.app.post_message(events.Key("escape", None))
+        screen.dismiss(None)
+        await driver.settle()
+        assert driver.app.crash is None
