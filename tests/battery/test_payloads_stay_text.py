@@ -60,9 +60,9 @@ _QUOTING = (
     "ingest bad.csv --into a.b --encoding X", "ingest bad.csv --into a.b --branch X",
     "ingest bad.csv --into a.b --format X", f"rollback {CELLS} --to X", "rollback X --to 1",
     "undo X --yes", f"tag {CELLS} X", "tag X gold", f"tag {CELLS} X --delete", f"branch {CELLS} X",
-    "annotate X --owner a", f"annotate {CELLS} --label X", f"annotate {CELLS} --column X=1",
+    "annotate X --owner a", f"annotate {CELLS} --label =X", f"annotate {CELLS} --column X=1",
     f"rename {CELLS} X", "rename X a.b", "drop X --yes", "undrop X", f"export {CELLS} --to X",
-    f"export {CELLS} --to a --format X", "export X --to a.csv", "doctor X", "init X/\0/", "ls -o X",
+    f"export {CELLS} --to a --format X", "export X --to a.csv", "doctor X", "init X", "ls -o X",
     "--debug show X", "--debug sql X", "-o json show X",
 )  # fmt: skip
 _VARIABLES = ("LAKECTL_LAKE", "LAKECTL_PROFILE", "LAKECTL_DATABASE", "LAKECTL_OUTPUT")
@@ -125,7 +125,7 @@ def _words(template: str, text: str) -> tuple[str, ...]:
     quoted = {"SELECT_1_AS_X": f'SELECT 1 AS "{text.replace(chr(34), chr(34) * 2)}"'}
     quoted["SELECT_error(X)"] = "SELECT error('" + text.replace("'", "''") + "')"
     quoted["SELECT_*_FROM_X"] = f'SELECT * FROM "{text.replace(chr(34), chr(34) * 2)}"'
-    filled = (quoted.get(w, w.replace("X", text).replace("\0", "")) for w in template.split())
+    filled = (quoted.get(w, w.replace("X", text)) for w in template.split())
     if template.startswith("-o json "):
         return (*list(filled)[2:], "-o", "json")
     return tuple(filled)
