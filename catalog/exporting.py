@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,28 @@ def export(handles: Handles, name: str, at: str | int | None, target: str, form:
         raise NotAllowed(f"{target} lies in the warehouse; only the lake writes there.")
     if not final.parent.is_dir():
         raise InvalidInput(f"There is no folder {final.parent}.")
-    draft = final.with_name(f".{handles.new_id()[:8]}.{final.name}")
+    if final.is_dir():
+        raise InvalidInput(f"{final} is a folder.", "Name a file in it.")
     try:
-        rows = _write(handles, name, at, draft, form)
-        os.replace(draft, final)
+        if final.exists() and not final.is_file():  # a pipe or a device: nothing to replace
+            return _pour(handles, name, at, final, form)
+        draft = final.with_name(f".{handles.new_id()[:8]}.{final.name}")
+        try:
+            rows = _write(handles, name, at, draft, form)
+            os.replace(draft, os.path.realpath(final))
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
         raise StoreUnreachable(f"{target} could not be written: {error.strerror}.") from error
-    finally:
-        draft.unlink(missing_ok=True)
+    return rows
+
+
+def _pour(handles: Handles, name: str, at: str | int | None, final: Path, form: str) -> int:
+    with tempfile.TemporaryDirectory(prefix="lakectl-") as folder:
+        path = Path(folder) / final.name
+        rows = _write(handles, name, at, path, form)
+        with path.open("rb") as source, final.open("wb") as out:
+            shutil.copyfileobj(source, out)
     return rows
 
 

@@ -46,7 +46,7 @@ _SHOWING: tuple[tuple[tuple[str, ...], frozenset[int]], ...] = (
     (("sql", f"FROM {COLUMNS}", "-o", "json"), NAMED),
     (("doctor",), EVERY),
     (("doctor", "-o", "json"), EVERY),
-    (("export", CELLS, "--to", "/dev/null", "--format", "csv"), frozenset()),
+    (("export", CELLS, "--to", "out.csv", "--format", "csv"), frozenset()),
 )
 # Commands that quote what they were told; X stands for the payloads.
 _QUOTING = (

@@ -136,7 +136,8 @@ def wide(screen: Terminal) -> None:
 
 def queries(screen: Terminal) -> None:
     """Results, titles, and errors that quote a query; payloads pasted wherever one can type."""
-    screen.press("1", "2")
+    screen.press("1")
+    screen.press("2", until="[2:SQL]")
     for text in (
         f"FROM {CELLS}",
         f"FROM {COLUMNS} WHERE false",
@@ -155,7 +156,8 @@ def queries(screen: Terminal) -> None:
 
 def alone(screen: Terminal) -> None:
     """Each payload by itself as a query, in a column's name and in an error."""
-    screen.press("1", "2")
+    screen.press("1")
+    screen.press("2", until="[2:SQL]")
     for text in NAMES:
         _query(screen, f'SELECT 1 AS "{text.replace(chr(34), chr(34) * 2)}"')
         _query(screen, text)

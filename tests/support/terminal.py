@@ -169,7 +169,10 @@ class Terminal:
                 found.update(seen(self.text(first)))
                 return shows <= found
 
-            self.wait(all_there, f"of {sorted(shows)} payloads")
+            try:
+                self.wait(all_there, "not every payload is shown")
+            except AssertionError as error:
+                raise AssertionError(f"not shown: {sorted(shows - found)}; {error}") from error
         self.settle()
         return self.text(first)
 
