@@ -81,7 +81,8 @@ def _on_terminal(
 ) -> Terminal:
     """What a command says on a terminal; stdin answers `n` to a question."""
     surroundings = environment(shell.cwd, env)
-    del surroundings["COLUMNS"]
+    for name in ("COLUMNS", "LINES"):  # the terminal tells its size itself
+        surroundings.pop(name, None)
     with Terminal([*command(), *words], shell.cwd, surroundings, size) as terminal:
         terminal.send(b"n\n")
         terminal.end()

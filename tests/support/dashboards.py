@@ -29,7 +29,8 @@ def dashboard(
 ) -> Terminal:
     """The dashboard over the lake in a folder, in colours, nothing pressed yet."""
     surroundings = environment(folder, env)
-    del surroundings["NO_COLOR"], surroundings["COLUMNS"]
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):  # the terminal tells its size itself
+        surroundings.pop(name, None)
     surroundings |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     return Terminal([*(program or command()), *words], folder, surroundings, size)
 
