@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -36,8 +37,8 @@ def key(name: str) -> bytes:
 
 
 def paste(text: str) -> bytes:
-    """What a terminal sends for a pasted text, out of which it takes the mark of the end."""
-    told = text.replace("\x1b[201~", "").encode("utf-8", "replace")
+    """What a terminal sends for a pasted text: as xterm does, without what could end the paste."""
+    told = re.sub("[\x00\x04\x05\x08\x1b\x7f]", " ", text).encode("utf-8", "replace")
     return b"\x1b[200~" + told + b"\x1b[201~"
 
 
