@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from catalog import merging, writing
 from catalog.errors import Conflict, InvalidInput, LakeError, OutcomeUnknown
 from catalog.handles import Handles
+from catalog.metadata import audit
 from catalog.model import DataFile, Dataset, IngestReport, Version, WrittenFile
 from catalog.names import DatasetName
 from catalog.partition import PartitionField
@@ -76,9 +77,10 @@ def commit_load(
     except OutcomeUnknown:
         raise
     except Exception:
-        with suppress(LakeError):  # the ledger has the last word before anything is removed
-            if load.handles.reader.landed(load.write_key) is None:
-                load.handles.warehouse.delete([file.path for _, file in published])
+        with suppress(LakeError):  # our tables have the last word before anything is removed
+            known = audit.data_files(load.handles.reader, target.dataset_id)
+            paths = [file.path for _, file in published]
+            load.handles.warehouse.delete([path for path in paths if path not in known])
         raise
     files = [file for _, file in published]
     if load.mode == "merge" and effect.rows_deleted:
@@ -214,7 +216,7 @@ def _commit(
         assert state is not None
         assert now is not None
         _still_fits(load, now, effect)
-        if 0 not in prepared:  # once: a retry keeps the manifest of its files
+        if 0 not in prepared:  # once: a retry keeps its id and goes on with its numbers
             schema = tables.iceberg_schema(load.schema)
             prepared[0] = _change(load, target, effect, published, schema, state.metadata.spec())
         journal = _journal(load, now, prepared[0])
@@ -228,7 +230,7 @@ def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
 
     Raises:
         Stale: schema, partitioning or, for a merge or overwrite, the head is another; or the same
-            bytes have come in by another way since they were looked for.
+            write or the same bytes have come in by another way since they were looked for.
     """
     planned = load.dataset
     assert planned is not None
@@ -236,6 +238,8 @@ def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
         planned.schema.schema_id,
         planned.partitioning,
     )
+    if load.handles.reader.landed(load.write_key) is not None:
+        raise Stale
     if not same or (effect.base is not None and head_of(now, load.branch) != effect.base):
         raise Stale
     moved = now.metadata_location != planned.metadata_location

@@ -1,8 +1,10 @@
 """Named instants at which a test can stop the program: `LAKECTL_CRASH_AT=publish.placed:KILL`.
 
 Every change of the lake passes some of them. What may be asked for at a point is a signal (`KILL`,
-`TERM`), an error of the system (`ENOSPC`, `EIO`) or `ERROR`, a mistake of ours; `point#3:KILL`
-means the third time that it is reached. Without the variable a point costs one comparison.
+`TERM`), an error of the system (`ENOSPC`, `EIO`), `LOST` where an answer of the store can get lost,
+or `ERROR`, a mistake of ours. `point#3:KILL` means the third time that it is reached, and
+`point%20:LOST` every fifth time by chance, which `LAKECTL_SEED` repeats; several are separated by
+commas. Without the variable a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -10,7 +12,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections import Counter
 from typing import NamedTuple
+
+from catalog import chance
 
 POINTS = (
     "intent.announced",  # the row is written, no byte of the load is
@@ -22,6 +27,8 @@ POINTS = (
     "write.synced",  # a small file is durable under a hidden name
     "write.placed",  # it has its name
     "commit.staged",  # the new metadata file is there, the pointer still names the old one
+    "store.commit",  # the store is about to be told to commit a transaction
+    "store.answer",  # it has committed it, and its answer comes
     "swap.moved",  # inside the transaction: the pointer has moved, our rows have not
     "swap.recorded",  # inside the transaction: everything is written
     "swap.committed",  # the commit landed, nobody was told
@@ -40,24 +47,33 @@ class Fault(Exception):
     """A mistake that was asked for; nothing in the lake catches it by name."""
 
 
+class Lost(Exception):
+    """The store went silent, as a test asked for."""
+
+
 class _Order(NamedTuple):
-    """What is asked for; an empty point for nothing."""
+    """What is asked for, and when: at one time, or by chance at so many of a hundred."""
 
-    point: str = ""
-    time: int = 1
-    fault: str = "KILL"
+    fault: str
+    time: int
+    percent: float
 
 
-_order = _Order()
-_times = 0
+_orders: dict[str, _Order] = {}
+_times: dict[str, int] = {}
+befell: Counter[str] = Counter()  # how often each point was stopped at
 
 
 def arm() -> None:
-    """Take the order of the environment; done once when this is imported."""
-    global _order, _times
-    place, _, fault = os.environ.get("LAKECTL_CRASH_AT", "").partition(":")
-    point, _, time = place.partition("#")
-    _order, _times = _Order(point, int(time or 1), fault or "KILL"), 0
+    """Take the orders of the environment; done once when this is imported."""
+    _orders.clear()
+    _times.clear()
+    befell.clear()
+    for order in filter(None, os.environ.get("LAKECTL_CRASH_AT", "").split(",")):
+        place, _, fault = order.partition(":")
+        place, _, percent = place.partition("%")
+        point, _, time = place.partition("#")
+        _orders[point] = _Order(fault or "KILL", int(time or 1), float(percent or 0))
 
 
 arm()
@@ -68,18 +84,20 @@ def reach(point: str) -> None:
 
     Raises:
         OSError: ENOSPC or EIO was asked for.
+        Lost: LOST was asked for.
         Fault: ERROR was asked for.
     """
-    global _times
-    if point != _order.point:
+    if not _orders or (order := _orders.get(point)) is None:
         return
-    _times += 1
-    if _times != _order.time:
+    _times[point] = _times.get(point, 0) + 1
+    if not (chance.hits(order.percent) if order.percent else _times[point] == order.time):
         return
-    fault = _order.fault
-    if fault == "ERROR":
+    befell[point] += 1
+    if order.fault == "ERROR":
         raise Fault(f"asked for at {point}")
-    if fault in {"ENOSPC", "EIO"}:
-        number = getattr(errno, fault)
+    if order.fault == "LOST":
+        raise Lost(f"asked for at {point}")
+    if order.fault in {"ENOSPC", "EIO"}:
+        number = getattr(errno, order.fault)
         raise OSError(number, os.strerror(number), point)
-    os.kill(os.getpid(), getattr(signal, f"SIG{fault}"))
+    os.kill(os.getpid(), getattr(signal, f"SIG{order.fault}"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog import chance, clock
 from catalog.errors import NotAllowed, OperationFailed
 from catalog.metadata.reader import Reader
 from catalog.storage import Warehouse, checksum_at, open_warehouse
@@ -98,11 +97,11 @@ class Handles:
 
     def now(self) -> int:
         """The time in milliseconds since 1970, UTC."""
-        return time.time_ns() // 1_000_000
+        return clock.milliseconds()
 
     def new_id(self) -> str:
         """A fresh identity: 32 hex digits."""
-        return uuid.uuid4().hex
+        return chance.new_uuid().hex
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -30,6 +30,7 @@ from catalog import (
 from catalog.committing import Stale
 from catalog.errors import (
     Conflict,
+    InvalidInput,
     LakeError,
     NotFound,
     OperationFailed,
@@ -80,7 +81,11 @@ def ingest(handles: Handles, request: IngestRequest) -> IngestReport:
 
 
 def _held(frame: Any, scratch: Path) -> Any:
-    """An Arrow table as it is; a reader, which can be read once only, as a table on disk."""
+    """An Arrow table as it is; a reader, which can be read once only, as a table on disk.
+
+    Raises:
+        InvalidInput: a batch of the reader differs from what it said of itself.
+    """
     import pyarrow as pa
 
     if isinstance(frame, pa.Table):
@@ -88,6 +93,12 @@ def _held(frame: Any, scratch: Path) -> Any:
     path = str(scratch / "frame.arrow")
     with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, frame.schema) as out:
         for batch in frame:
+            if not batch.schema.equals(frame.schema):
+                said = ", ".join(f"{field.name} {field.type}" for field in batch.schema)
+                raise InvalidInput(
+                    f"A batch of the stream has other columns than its first: {said}.",
+                    "Give all batches one schema, or load them one after the other.",
+                )
             out.write_batch(batch)
     return pa.ipc.open_file(pa.memory_map(path)).read_all()
 
@@ -241,6 +252,7 @@ def _load(
             _judge_rejects(plan.request, more)
             rejects.rows += more.rows
             rejects.files += more.files
+            rejects.first = rejects.first or more.first
             written = staging.copy(work, plan, target)
         faults.reach("load.staged")
         if rejects.rows:

@@ -105,7 +105,11 @@ def _local(text: str, scratch: Path) -> Iterator[tuple[str, Path]]:
 
 def _files(text: str) -> Iterator[tuple[str, Path]]:
     path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that no file can have, or a folder that may not be read
+        raise NotFound(f"{text[:200]!r} cannot be looked at: {error.strerror}.") from error
+    if is_folder:
         inside = sorted(p for p in path.rglob("*") if not p.is_dir() and not _hidden(p, path))
         _refuse_unreadable(inside)
         if not inside:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import types, writing
-from catalog.errors import OperationFailed
+from catalog.errors import InvalidInput, OperationFailed
 from catalog.handles import Handles
 from catalog.model import WrittenFile
 from catalog.planning import Plan, plan_for
@@ -82,7 +82,7 @@ def _counted_copy(
     guards.expect_loose(work.con, loose)
     try:
         written = copy(work, plan, target)
-    except OperationFailed:  # the slow pass says which row it was
+    except (OperationFailed, InvalidInput):  # the slow pass says which row it was
         return None
     return None if csvtypes.bad_rows(work.con) else written
 

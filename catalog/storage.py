@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from catalog import faults
+from catalog import chance, faults
 from catalog.errors import (
     Conflict,
     InvalidInput,
@@ -144,7 +143,7 @@ QUARANTINE = ".quarantine"
 
 def quarantined(path: str, uri: str) -> str:
     """Where a damaged object of the warehouse is moved to."""
-    return f"{uri}/{QUARANTINE}/{uuid.uuid4().hex[:8]}/{path.removeprefix(uri + '/')}"
+    return f"{uri}/{QUARANTINE}/{chance.new_uuid().hex[:8]}/{path.removeprefix(uri + '/')}"
 
 
 def checksum_of(path: Path) -> str:
@@ -265,7 +264,7 @@ class LocalWarehouse:
         """See `Warehouse`."""
         final = self.contain(path)
         self.prepare(os.path.dirname(final))
-        draft = f"{os.path.dirname(final)}/.{os.path.basename(final)}.{uuid.uuid4().hex}.tmp"
+        draft = f"{os.path.dirname(final)}/.{os.path.basename(final)}.{chance.new_uuid().hex}.tmp"
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:

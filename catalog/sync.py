@@ -54,11 +54,11 @@ def rebuild(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) 
     What those files do not tell, checksums and the sources of loads, is kept.
     """
     from catalog.iceberg import tables
-    from catalog.metadata import rebuilding
+    from catalog.metadata import audit, rebuilding
 
     state = tables.load(handles.warehouse, pointer)
     after = tables.describe(state, dataset_id, name)
-    expired = {v.snapshot_id for v in handles.reader.versions(after) if v.state == "expired"}
+    expired = audit.expired(handles.reader, dataset_id)
     with handles.database.write() as conn:
         kept = rebuilding.forget(conn, dataset_id)
         faults.reach("rebuild.forgotten")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from catalog.altering import Annotation
 from catalog.changes import Done
 from catalog.errors import Conflict, LakeError, NotFound
 from catalog.handles import Handles
+from catalog.metadata.values import object_of, parsed
 from catalog.model import Dataset
 from catalog.names import parse_dataset
 
@@ -30,8 +30,15 @@ class _Line(NamedTuple):
 
     @property
     def made(self) -> _Made:
-        """What was before, and what is after it."""
-        return json.loads(self.before), json.loads(self.after)
+        """What was before, and what is after it.
+
+        Raises:
+            OperationFailed: the line is damaged.
+        """
+        return (
+            parsed(object_of, self.before, "journal", self.called),
+            parsed(object_of, self.after, "journal", self.called),
+        )
 
 
 def newest(handles: Handles, name: str | None = None) -> str:

@@ -12,16 +12,16 @@ An attempt ends as done, not done, or unknown. Only "not done" is cleaned up and
 
 from __future__ import annotations
 
-import random
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import faults
+from catalog import chance, faults
 from catalog.errors import Conflict, LakeError, NotFound, OutcomeUnknown, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import DataFile, Dataset, Version, WrittenFile
@@ -65,6 +65,7 @@ def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]
     except BaseException:
         from catalog.metadata import records
 
+        shutil.rmtree(staging, ignore_errors=True)  # first: the store too needs space to write
         with suppress(LakeError), handles.database.write() as conn:
             records.close_intent(conn, write_id, "failed")
         raise
@@ -143,19 +144,15 @@ def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome
     """
     from catalog.metadata.locks import commit_lock
 
+    def once() -> Outcome | None:
+        with commit_lock(handles.database, handles.state / "locks", dataset_id):
+            dataset, state = _newest(handles, dataset_id)
+            change, rows = plan(state, dataset)
+            target = _Target(dataset_id, dataset.name, dataset)
+            return _try(handles, target, state, change, rows)
+
     for attempt in range(TRIES):
-        try:
-            with commit_lock(handles.database, handles.state / "locks", dataset_id):
-                dataset, state = _newest(handles, dataset_id)
-                change, rows = plan(state, dataset)
-                target = _Target(dataset_id, dataset.name, dataset)
-                outcome = _try(handles, target, state, change, rows)
-        except OutcomeUnknown:
-            raise
-        except StoreUnreachable:  # a server that is being restarted comes back; a file does not
-            if not handles.database.is_postgres or attempt == TRIES - 1:
-                raise
-            outcome = None
+        outcome = _patiently(handles, once)
         if outcome is not None:
             return outcome
         _pause(attempt)
@@ -179,9 +176,27 @@ def commit_new(
     from catalog.metadata.locks import commit_lock
 
     change, rows = plan
-    with commit_lock(handles.database, handles.state / "locks", dataset_id):
-        target = _Target(dataset_id, name, None)
-        return _try(handles, target, metadata, change, rows)
+
+    def once() -> Outcome | None:
+        with commit_lock(handles.database, handles.state / "locks", dataset_id):
+            target = _Target(dataset_id, name, None)
+            return _try(handles, target, metadata, change, rows)
+
+    return _patiently(handles, once)
+
+
+def _patiently(handles: Handles, once: Callable[[], Outcome | None]) -> Outcome | None:
+    """Try again what the store went away from: a server is restarted, a file does not come back."""
+    for attempt in count():
+        try:
+            return once()
+        except OutcomeUnknown:
+            raise
+        except StoreUnreachable:
+            if not handles.database.is_postgres or attempt == TRIES - 1:
+                raise
+        _pause(attempt)
+    raise AssertionError
 
 
 def _newest(handles: Handles, dataset_id: str) -> tuple[Dataset, TableState]:
@@ -210,20 +225,22 @@ def _try(
         forgotten = commits.forgotten_metadata(base, staged.state) if target.before else []
         record = replace(
             record,
-            metadata_files=staged.files(change),
+            metadata_files=list(staged.created.created.values()),
             forgotten=forgotten,
             expired=(*staged.expired, *change.forget),
         )
         faults.reach("commit.staged")
         done = _swap(handles, target, record)
     except OutcomeUnknown as error:
-        done = _settle(handles, target.name, staged, error)
+        done = _settle(handles, target, staged, error)
+        if not done:
+            staged.created.forget()
+            raise StoreUnreachable(error.message, error.hint) from error
     except Exception:  # surely not done; an interrupt, which may come at any point, leaves litter
         staged.created.forget()
         raise
     if not done:
-        keep = change.write.own_manifest() if change.write else None
-        staged.created.forget([c for c in staged.created.created if not keep or c != keep.path])
+        staged.created.forget()
         return None
     faults.reach("swap.committed")
     _tidy(handles, target.before, base, staged, forgotten)
@@ -273,26 +290,26 @@ def _swap(handles: Handles, target: _Target, record: Commit) -> bool:
     return True
 
 
-def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeError) -> bool:
+def _settle(handles: Handles, target: _Target, staged: Staged, cause: LakeError) -> bool:
     """After no answer: was it done? Asks until the store answers or a minute is over.
 
     Raises:
         OutcomeUnknown: the store stays silent. The files are kept: the commit may have landed.
     """
     from catalog.iceberg import tables
-    from catalog.metadata import records
+    from catalog.metadata import audit, records
 
     deadline = time.monotonic() + _SETTLE_SECONDS
     pause = 0.05
     while True:
         try:
             with handles.database.write() as conn:
-                now = records.pointer(conn, name, lock=True)
+                now = records.pointer(conn, target.name, lock=True)
             break
         except StoreUnreachable:
             if time.monotonic() > deadline:
                 raise OutcomeUnknown(
-                    f"{cause.message} Whether the change to {name} was made is not known.",
+                    f"{cause.message} Whether the change to {target.name} was made is not known.",
                     "Look with lakectl versions when the store is back; running the same load "
                     "again will not double it.",
                 ) from cause
@@ -300,6 +317,8 @@ def _settle(handles: Handles, name: DatasetName, staged: Staged, cause: LakeErro
             pause = min(2.0, pause * 2)
     if now is None or now == staged.state.location:
         return now is not None
+    if staged.snapshot is not None:  # the log may be too short by now, the versions are not
+        return staged.snapshot.snapshot_id in audit.snapshots(handles.reader, target.id)
     log = tables.load(handles.warehouse, now).metadata.metadata_log
     return any(entry.metadata_file == staged.state.location for entry in log)
 
@@ -322,4 +341,4 @@ def _tidy(
 
 
 def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))
+    chance.pause(min(2.0, 0.05 * 2**attempt))

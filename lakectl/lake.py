@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.catalog import Catalog
 from catalog.errors import Conflict, InvalidInput
+from catalog.metadata import turns
 from catalog.model import Dataset, IngestReport, QueryResult, Version
 from lakectl import settings
 from lakectl.settings import Settings
@@ -236,7 +234,9 @@ def init_lake(
         raise InvalidInput(f"{root} cannot be a folder: {error.strerror}.") from error
     url = settings.absolute_database(root, database)
     place = settings.absolute_warehouse(root, warehouse)
-    with _making(root):
+    state = root / ".lakectl"
+    state.mkdir(mode=0o700, exist_ok=True)
+    with turns.turn(state / "init.lock"):
         if (root / settings.FILE).exists():
             raise Conflict(
                 f"There is a lake in {root} already.", f"Look at it: lakectl -h; cd {root}"
@@ -245,18 +245,6 @@ def init_lake(
         store.create(url)
         notes = settings.write(root, warehouse, database)
     return settings.load(str(root)), notes
-
-
-@contextmanager
-def _making(root: Path) -> Iterator[None]:
-    state = root / ".lakectl"
-    state.mkdir(mode=0o700, exist_ok=True)
-    handle = os.open(state / "init.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _prepare_warehouse(uri: str) -> None:

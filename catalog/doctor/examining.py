@@ -10,10 +10,10 @@ from catalog import sync
 from catalog.doctor import surroundings, tables
 from catalog.doctor.findings import Finding, Kind, Report, Severity
 from catalog.doctor.tables import Examined
-from catalog.errors import LakeError, NotFound
+from catalog.errors import LakeError, NotAllowed, NotFound, OperationFailed
 from catalog.handles import Handles
 from catalog.metadata import audit
-from catalog.metadata.audit import OpenIntent
+from catalog.metadata.audit import OpenIntent, Table
 from catalog.names import parse_dataset
 from catalog.storage import QUARANTINE
 
@@ -25,6 +25,7 @@ class Examination:
     """Everything that was seen; `report` is what is told of it."""
 
     tables: Sequence[Examined]
+    unreadable: Sequence[Table]  # of which a row of ours is damaged
     dead: Sequence[OpenIntent]  # writes whose process is gone
     strays: dict[str, int]  # size by path of files in no table's folder
     report: Report
@@ -49,8 +50,14 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
     for name in wanted - {table.name for table in known}:
         raise NotFound(f"There is no dataset {name}.")
     chosen = [table for table in known if not wanted or table.name in wanted]
-    seen = [tables.examine(handles, table, verify=verify) for table in chosen]
-    findings = [finding for one in seen for finding in one.findings]
+    seen, unreadable, findings = [], [], []
+    for table in chosen:
+        try:
+            seen.append(tables.examine(handles, table, verify=verify))
+            findings += seen[-1].findings
+        except (OperationFailed, NotAllowed) as error:  # of this table alone
+            unreadable.append(table)
+            findings.append(_unreadable(table, error))
     dead = [] if wanted else [i for i in audit.open_intents(handles.reader) if i.is_dead]
     strays = {} if wanted else _strays(handles)
     findings += [_dead(intent) for intent in dead]
@@ -62,13 +69,13 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
     sizes = {path: size for one in seen for path, size in one.sizes.items()}
     report = Report(
         findings,
-        len(seen),
+        len(chosen),
         len(sizes),
         sum(sizes.values()),
         verify,
         surroundings.sqlite_of(handles),
     )
-    return Examination(seen, dead, strays, report)
+    return Examination(seen, unreadable, dead, strays, report)
 
 
 def _strays(handles: Handles) -> dict[str, int]:
@@ -81,6 +88,15 @@ def _strays(handles: Handles) -> dict[str, int]:
     folders += [f"{table.location}/" for table in audit.tables(handles.reader)]
     folders.append(f"{handles.warehouse.uri}/{QUARANTINE}/")
     return {path: size for path, size in walked.items() if not path.startswith(tuple(folders))}
+
+
+def _unreadable(table: Table, error: LakeError) -> Finding:
+    return Finding(
+        Severity.NOTE if table.dropped else Severity.WRONG, Kind.SUMMARY,
+        f"{table.name}: {error.message}",
+        "lakectl doctor --repair makes our tables anew from the table's own files.",
+        str(table.name), table.location,
+    )  # fmt: skip
 
 
 def _orphan(path: str, size: int) -> Finding:

@@ -6,20 +6,21 @@ nothing refers to are removed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from catalog import sync
+from catalog import clock, sync
 from catalog.doctor import restoring
 from catalog.doctor.examining import Examination
 from catalog.doctor.findings import Severity
 from catalog.doctor.tables import Examined, carries, locked
 from catalog.handles import Handles
-from catalog.metadata.audit import OpenIntent
+from catalog.metadata.audit import OpenIntent, Table
 
 DAY = 86_400.0
+T = TypeVar("T", Examined, Table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,7 @@ def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
             )  # fmt: skip
 
 
-def _step(
-    sentence: str, mend: Callable[[Handles, Examined], str], handles: Handles, one: Examined
-) -> Step:
+def _step(sentence: str, mend: Callable[[Handles, T], str], handles: Handles, one: T) -> Step:
     return Step(sentence, partial(mend, handles, one))
 
 
@@ -90,15 +89,21 @@ def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
         if wrong and not one.is_damaged and not one.table.dropped:
             yield _step(
                 f"Make our tables of {one.table.name} anew from its own files.",
-                _rebuild, handles, one,
+                _rebuild, handles, one.table,
+            )  # fmt: skip
+    for table in seen.unreadable:
+        if not table.dropped:
+            yield _step(
+                f"Make our tables of {table.name} anew from its own files.",
+                _rebuild, handles, table,
             )  # fmt: skip
 
 
-def _rebuild(handles: Handles, one: Examined) -> str:
-    name = one.table.name
-    with locked(handles, one.table.id):
-        pointer = handles.reader.pointer(name) or one.table.metadata_location
-        sync.rebuild(handles, one.table.id, name, pointer)
+def _rebuild(handles: Handles, table: Table) -> str:
+    name = table.name
+    with locked(handles, table):
+        pointer = handles.reader.pointer(name) or table.metadata_location
+        sync.rebuild(handles, table.id, name, pointer)
     return f"Our tables of {name} are what its files say."
 
 
@@ -126,7 +131,7 @@ def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
 
 
 def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator[Step]:
-    found, now = _unreferenced(seen), time.time()
+    found, now = _unreferenced(seen), clock.seconds()
     old = [
         path
         for path in found

@@ -36,7 +36,7 @@ def metadata(handles: Handles, one: Examined) -> str:
         Conflict: somebody has committed meanwhile.
     """
     name = one.table.name
-    with locked(handles, one.table.id):
+    with locked(handles, one.table):
         dataset, pointer = _now(handles, one)
         state, io = _known_state(handles, dataset, pointer), LakeFileIO(handles.warehouse)
         told = "its pointer is back at the last state that our tables know"
@@ -55,7 +55,7 @@ def manifests(handles: Handles, one: Examined) -> str:
         Conflict: somebody has committed meanwhile.
         OperationFailed: a file cannot be described again: it is missing, or of another engine.
     """
-    with locked(handles, one.table.id):
+    with locked(handles, one.table):
         dataset, pointer = _now(handles, one)
         state, io = one.inspection.state, LakeFileIO(handles.warehouse)
         assert state is not None

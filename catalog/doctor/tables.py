@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from catalog.doctor.findings import Finding, Kind, Severity
-from catalog.errors import LakeError, NotFound
+from catalog.errors import Conflict, LakeError, NotFound
 from catalog.handles import Handles
 from catalog.iceberg import tables
 from catalog.iceberg.inspection import Inspection, inspect
@@ -65,11 +65,23 @@ class Examined:
         self.findings.append(Finding(severity, kind, told, remedy, str(self.table.name), path))
 
 
-def locked(handles: Handles, dataset_id: str) -> AbstractContextManager[None]:
-    """Keep our own writers from committing meanwhile; a lake for reading takes no lock."""
+@contextmanager
+def locked(handles: Handles, table: Table) -> Iterator[None]:
+    """Keep our own writers from committing meanwhile; a lake for reading takes no lock.
+
+    Raises:
+        Conflict: another process holds the lock and does not move.
+    """
     if handles.readonly:
-        return nullcontext()
-    return commit_lock(handles.database, handles.state / "locks", dataset_id)
+        yield
+        return
+    with commit_lock(handles.database, handles.state / "locks", table.id) as held:
+        if not held:
+            raise Conflict(
+                f"Another process has held {table.name} for over a minute.",
+                "Perhaps it was stopped in the middle of a commit: continue it, or end it.",
+            )
+        yield
 
 
 def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
@@ -80,7 +92,7 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
         table: which.
         verify: read every byte and compare checksums, not names and sizes only.
     """
-    with locked(handles, table.id):
+    with locked(handles, table):
         intents = audit.open_intents(handles.reader)  # now, and once the files are listed
         pointer = table.metadata_location
         if not table.dropped:

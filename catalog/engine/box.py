@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.engine import landlock
 from catalog.engine.box_child import receive, send
-from catalog.engine.session import SEALS, memory_limit, translate
+from catalog.engine.session import SEALS, memory_limit, threads, translate
 from catalog.errors import DeadlineExceeded, InvalidInput, NotAllowed, OperationFailed
 from catalog.model import QueryResult
 from catalog.names import lit
@@ -75,12 +75,14 @@ def run_alone(
     import duckdb
 
     from catalog.engine import rows
+    from catalog.engine.views import globbed_folders
 
     with tempfile.TemporaryDirectory(prefix="lakectl-") as scratch:
         if can_lock and landlock.available() and landlock.alone():
             code = {sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")}
             home = str(Path(__file__).parent.parent.parent)  # where our own packages lie
-            landlock.restrict(_rules(plan.files, [*code, home, *_CGROUP]), [scratch])
+            names = {folder for file in plan.files for folder in globbed_folders(file)}
+            landlock.restrict(_rules(plan.files, [*code, home, *_CGROUP]), [scratch], names)
         try:
             _seal(con, plan.files, scratch)
             for statement in plan.setup:
@@ -147,7 +149,7 @@ def _seal(con: duckdb.DuckDBPyConnection, files: Sequence[str], scratch: str) ->
         "max_temp_directory_size": lit(SPILL_LIMIT),
         "allowed_paths": "[" + ", ".join(lit(p) for p in sorted(allowed)) + "]",
         "enable_external_access": "false",
-        "threads": str(os.cpu_count() or 1),
+        "threads": str(threads()),
     }
     for name, value in settings.items():
         con.execute(f"SET {name} = {value}")
@@ -257,7 +259,7 @@ class Box:
         )
         setup = {"read": [self._folder], "scratch": self._scratch.name, "home": home}
         assert self._child.stdin is not None
-        send(self._child.stdin, {**setup, "memory": memory_limit("60%")})
+        send(self._child.stdin, {**setup, "memory": memory_limit("60%"), "threads": threads()})
         self._read(self._child, until)
         return self._child
 

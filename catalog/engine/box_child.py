@@ -54,12 +54,14 @@ def main() -> None:
 
 def _lock(setup: dict[str, Any]) -> None:
     from catalog.engine import landlock
+    from catalog.engine.views import globbed_folders
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if landlock.available():
         code = {sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")}
         places = [*setup["read"], *code, setup["home"], *_SYSTEM]
-        landlock.restrict([p for p in places if os.path.exists(p)], [setup["scratch"]])
+        names = {folder for place in setup["read"] for folder in globbed_folders(place)}
+        landlock.restrict([p for p in places if os.path.exists(p)], [setup["scratch"]], names)
 
 
 def _leave_with_parent() -> None:
@@ -78,6 +80,7 @@ def _open(setup: dict[str, Any]) -> Any:
     settings = {
         **SEALS,
         "memory_limit": f"'{setup['memory']}'",
+        "threads": str(setup["threads"]),
         "temp_directory": f"'{setup['scratch']}'",
         "max_temp_directory_size": "'10GB'",
     }

@@ -19,12 +19,13 @@ from catalog.engine.views import NO_HIVE, exact_path
 from catalog.errors import InvalidInput, OperationFailed
 from catalog.names import lit
 from catalog.sources import SourceFile, TextOptions
-from catalog.types import refuse_twins
+from catalog.types import refuse_unfit
 
 SAMPLE_ROWS = 10_000
 _FIRST_ROWS = 200
 MAX_LINE = 8_000_000
 _HEAD = 1 << 16
+csv.field_size_limit(MAX_LINE)  # by default a name of 130 KB ends in an error of Python's own
 _DELIMITERS = (",", "\t", ";", "|")
 # What the first rows look like, and which wider type to try on the sample after it. The guards
 # below are the law; these patterns only save asking every guard about every column.
@@ -64,28 +65,25 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         path = _in_utf8(source, options.encoding, scratch)
         packing = source.compression if path == source.path else None
         with open_text(path, packing) as file:
-            head = file.read(_HEAD)
+            head = _head(file, source)
     if b"\r" in head and b"\n" not in head:  # line ends of old Macs, which DuckDB does not know
         path = _in_utf8(source, options.encoding, scratch, copy=True)
         packing = None
-        head = path.read_bytes()[:_HEAD]
+        with path.open("rb") as file:
+            head = _head(file, source)
     text = _decoded(head, source, options.encoding).removeprefix("\ufeff")
     if not text.strip():
         raise InvalidInput(f"{source.label} holds no rows and no header.")
     delimiter = options.delimiter or _delimiter(text)
     if len(delimiter) != 1 or delimiter in '"\r\n\x00':
         raise InvalidInput(f"{delimiter!r} cannot be a delimiter: it takes one sign, no quote.")
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    opened = io.StringIO(text, newline="")
+    rows = csv.reader(opened, delimiter=delimiter)
     first = next(row for row in rows if row)
     header = options.header if options.header is not None else _is_header(first)
+    if header:
+        _check_header(first, text[: opened.tell()], len(text) if len(head) >= _HEAD else -1, source)
     names = tuple(first) if header else tuple(f"column{i}" for i in range(1, len(first) + 1))
-    for number, name in enumerate(names, 1):
-        if not name.strip():
-            raise InvalidInput(
-                f"Column {number} of {source.label} has no name in the header.",
-                "Say --no-header if the first line is data, or name it in the file.",
-            )
-    refuse_twins(names, f"The header of {source.label}")
     seen = list(itertools.islice(rows, _FIRST_ROWS))
     # The last row of the head may be cut in the middle.
     seen = ([] if header else [first]) + (seen[:-1] if len(seen) > 1 else seen)
@@ -104,6 +102,44 @@ def inspect(source: SourceFile, options: TextOptions, scratch: Path) -> CsvFile:
         header_said=options.header is not None,
         loose=_loose_in_sample(path, packing, delimiter, header),
     )
+
+
+def _head(file: IO[bytes], source: SourceFile) -> bytes:
+    """The beginning of a text file, its first line whole."""
+    head = file.read(_HEAD)
+    if len(head) == _HEAD and b"\n" not in head and b"\r" not in head:
+        head += file.readline(MAX_LINE)
+    if len(head) > MAX_LINE and b"\r" not in head:
+        raise InvalidInput(f"The first line of {source.label} is longer than {MAX_LINE} bytes.")
+    return head
+
+
+def _check_header(names: Sequence[str], above: str, cut_at: int, source: SourceFile) -> None:
+    """Refuse a header that does not name every column, or that DuckDB would see end elsewhere.
+
+    Args:
+        names: its values.
+        above: the text of the file up to its end.
+        cut_at: where the text was cut, -1 if it is whole.
+        source: whose header it is.
+    """
+    if len(above) == cut_at and "\n" in names[-1]:
+        raise InvalidInput(
+            f"The header of {source.label} does not end within its first {_HEAD} bytes.",
+            "A quote in it may not be closed.",
+        )
+    if re.search(r"\r(?!\n)", re.sub(r'"[^"]*"', "", above)):
+        raise InvalidInput(
+            f"The header of {source.label} ends with a carriage return alone, other lines do not.",
+            "Give all lines the same end.",
+        )
+    for number, name in enumerate(names, 1):
+        if not name.strip():
+            raise InvalidInput(
+                f"Column {number} of {source.label} has no name in the header.",
+                "Say --no-header if the first line is data, or name it in the file.",
+            )
+    refuse_unfit(names, f"The header of {source.label}")
 
 
 def _loose_in_sample(path: Path, packing: str | None, delimiter: str, header: bool) -> bool:
@@ -169,7 +205,7 @@ def _in_utf8(source: SourceFile, encoding: str, scratch: Path, *, copy: bool = F
 
 def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
     lines = head.split(b"\n")
-    if len(head) == _HEAD:  # the last line may be cut in the middle of a character
+    if len(head) >= _HEAD:  # the last line may be cut in the middle of a character
         lines = lines[:-1]
     broken = sum(1 for line in lines if not _is_utf8(line))
     if broken * 20 <= len(lines):  # a few broken rows are bad rows, not another encoding
@@ -177,7 +213,7 @@ def _decoded(head: bytes, source: SourceFile, encoding: str) -> str:
     try:
         return head.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start >= len(head) - 4 and len(head) == _HEAD:  # a character cut by the read
+        if error.start >= len(head) - 4 and len(head) >= _HEAD:  # a character cut by the read
             return head[: error.start].decode("utf-8")
         line = head[: error.start].count(b"\n") + 1
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):

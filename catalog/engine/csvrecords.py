@@ -182,6 +182,8 @@ def _fault(file: CsvFile, record: bytes, count: int | None) -> str | None:
         return f"{count} {'field' if count == 1 else 'fields'} where {expected} are expected"
     if len(record) > MAX_LINE - 100:
         return f"longer than {MAX_LINE} bytes"
+    if b"\r" in record and b'"' not in record:
+        return "a carriage return stands inside a value without quotes"
     if not record.isascii():
         try:
             record.decode("utf-8")

@@ -45,8 +45,13 @@ def alone() -> bool:
     return len(os.listdir("/proc/self/task")) == 1
 
 
-def restrict(read: Iterable[str], write: Iterable[str] = ()) -> None:
+def restrict(read: Iterable[str], write: Iterable[str] = (), names: Iterable[str] = ()) -> None:
     """Allow reading beneath some paths, reading and writing beneath others, and nothing else.
+
+    Args:
+        read: files and folders.
+        write: folders.
+        names: folders of which only the names of what lies beneath may be read.
 
     Raises:
         OSError: there is no Landlock here, or a path does not exist.
@@ -61,6 +66,8 @@ def restrict(read: Iterable[str], write: Iterable[str] = ()) -> None:
     try:
         for path in read:
             _allow(ruleset, path, _READ | _READ_DIR)
+        for path in names:
+            _allow(ruleset, path, _READ_DIR)
         for path in write:
             _allow(ruleset, path, every & ~(_EXECUTE | _IOCTL))
             # Else nobody in here could remove the scratch folder itself at the end.

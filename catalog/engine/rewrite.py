@@ -31,6 +31,7 @@ _ALIAS_BEHIND = re.compile(
     r"[A-Z_]\w*\b",
     re.IGNORECASE,
 )
+_LONGEST = 100_000
 _MOMENTS = "Write a moment as '2026-01-31 12:00' or now() - INTERVAL 1 DAY."
 _LEAVES = frozenset({"CONSTANT", "CAST", "TYPE", "PARAMETER", "FUNCTION"})
 _READ_ONLY_HINT = "Change data with the commands: lakectl ingest, rollback, export (see --help)."
@@ -83,6 +84,7 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
         InvalidInput: it cannot be parsed, or is not one statement.
         NotAllowed: it does something else than read.
     """
+    _refuse_unfit(sql)
     try:
         with told("The query"):
             found = con.extract_statements(sql)
@@ -94,7 +96,7 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
     if len(found) != 1:
         many = f"One statement at a time; here are {len(found)}." if found else "There is no SQL."
         raise InvalidInput(many)
-    kind = found[0].type.name
+    kind = _kind(found[0])
     if kind == "MULTI":  # PIVOT without a list of values has no tree
         return Statement(sql, tuple(_by_tokens(sql)))
     if kind not in {"SELECT", "EXPLAIN"}:
@@ -108,6 +110,29 @@ def parse(con: duckdb.DuckDBPyConnection, sql: str) -> Statement:
     tree = _tree(con, sql.encode()[offset:].decode())
     _refuse_writes(tree)
     return Statement(sql, tuple(_references(tree, sql.encode(), offset, frozenset())))
+
+
+def _refuse_unfit(sql: str) -> None:
+    """Parsing happens outside the box and takes some 500 bytes for each of the text."""
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The query holds half a character, which is no text.") from error
+    if size > _LONGEST:
+        raise InvalidInput(
+            f"The query is {size:,} bytes long; {_LONGEST:,} are the most.",
+            "Load a long list of values as a dataset, and join it.",
+        )
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """The kind of a statement; of those that DuckDB's Python does not know, the first word."""
+    try:
+        name: str = statement.type.name
+    except ValueError:  # MERGE INTO in 2.0
+        words = re.findall(r"\w+", statement.query) or ["it"]
+        name = words[0].upper()
+    return name
 
 
 def splice(statement: Statement, names: Mapping[Reference, Sequence[str]]) -> str:
@@ -255,7 +280,7 @@ def _explained(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     i = 2 if tokens[1].text.upper() == "ANALYZE" else 1
     if tokens[i].text == "(" and tokens[i + 1].text.upper() in {"FORMAT", "ANALYZE"}:
         i = next(k for k in range(i, len(tokens)) if tokens[k].text == ")") + 1
-    inner = con.extract_statements(sql.encode()[tokens[i].start :].decode())[0].type.name
+    inner = _kind(con.extract_statements(sql.encode()[tokens[i].start :].decode())[0])
     if inner != "SELECT":
         raise NotAllowed(f"EXPLAIN takes a SELECT here, not {inner}.", _READ_ONLY_HINT)
     return tokens[i].start

@@ -58,6 +58,18 @@ def memory_limit(default: str) -> str:
     return asked
 
 
+def threads() -> int:
+    """How many threads DuckDB may have: LAKECTL_THREADS, or one for each core.
+
+    Raises:
+        InvalidInput: the variable is no number above 0.
+    """
+    asked = os.environ.get("LAKECTL_THREADS") or str(os.cpu_count() or 1)
+    if not asked.isascii() or not asked.isdigit() or not 0 < int(asked) < 1000:
+        raise InvalidInput(f"LAKECTL_THREADS={asked!r} is no number of threads.", "Write it as 4.")
+    return int(asked)
+
+
 def connect(scratch: Path | None = None, *, memory: str = "60%") -> duckdb.DuckDBPyConnection:
     """A connection in memory.
 
@@ -68,6 +80,7 @@ def connect(scratch: Path | None = None, *, memory: str = "60%") -> duckdb.DuckD
     con = duckdb.connect(":memory:")
     seal(con)
     con.execute(f"SET memory_limit = {lit(memory_limit(memory))}")
+    con.execute(f"SET threads = {threads()}")
     con.execute(f"SET temp_directory = {lit(str(scratch) if scratch else '')}")
     con.execute("SET parquet_metadata_cache = true")  # data files never change
     return con

@@ -114,6 +114,12 @@ def exact_path(path: str) -> str:
     return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", path)
 
 
+def globbed_folders(path: str) -> set[str]:
+    """The folders that DuckDB lists to find an exact path: above each part with a glob's sign."""
+    parts = path.split("/")
+    return {"/".join(parts[:n]) or "/" for n, part in enumerate(parts) if set(part) & set("*?[")}
+
+
 def field_ids(fields: Sequence[Field]) -> str:
     """The FIELD_IDS option of COPY: every column and every nested child with its id."""
     return "{" + ", ".join(f"{ident(f.name)}: {_ids(f)}" for f in fields) + "}"

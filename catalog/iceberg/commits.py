@@ -7,7 +7,6 @@ happen removes `Staged.created`.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,12 +30,12 @@ from pyiceberg.table.update import (
     _update_table_metadata_log,
 )
 
+from catalog import chance, clock
 from catalog.errors import Conflict, NotFound
 from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.properties import SortedProperties, sort_properties
 from catalog.iceberg.snapshots import SnapshotWrite
 from catalog.iceberg.tables import MAIN, TableState, iceberg_schema, remember
-from catalog.model import MetadataFile
 from catalog.schema import Schema
 from catalog.storage import Warehouse
 
@@ -78,12 +77,6 @@ class Staged:
     created: LakeFileIO  # what to remove when it is known not to have landed
     expired: tuple[int, ...]  # beyond the keep rule: their files go as well
 
-    def files(self, change: Change) -> list[MetadataFile]:
-        """The small files that this commit brings, one kept from an earlier attempt included."""
-        own = change.write.own_manifest() if change.write else None
-        kept = [own] if own and own.path not in self.created.created else []
-        return [*self.created.created.values(), *kept]
-
 
 def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change) -> Staged:
     """Write the files of the state after `change`.
@@ -115,7 +108,7 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
         for update in updates:
             metadata = _apply_table_update(update, metadata, context)
 
-    timestamp = max(time.time_ns() // 1_000_000, metadata.last_updated_ms)
+    timestamp = max(clock.milliseconds(), metadata.last_updated_ms)
     head = _head(metadata, change)
     apply(_schema_updates(metadata, change))
     snapshot = None
@@ -231,7 +224,7 @@ def write_metadata(
 ) -> TableState:
     """Write the metadata file of a state; `properties` are those of the state before it."""
     found = properties or sort_properties(metadata.properties)
-    name = f"{number:05d}-{uuid.uuid4()}.metadata.json"
+    name = f"{number:05d}-{chance.new_uuid()}.metadata.json"
     location = f"{metadata.location}/metadata/{name}"
     carried = {**found.carried, **metadata.properties}
     whole = metadata.model_copy(update={"properties": carried}) if found.carried else metadata

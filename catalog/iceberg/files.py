@@ -44,12 +44,10 @@ class LakeFileIO(FileIO):
         self.created[location] = MetadataFile(location, len(data), checksum_of_bytes(data))
         self.warehouse.write(location, data, settle=settle)
 
-    def forget(self, locations: list[str] | None = None) -> None:
-        """Remove files of this attempt, all of them by default."""
-        gone = list(self.created) if locations is None else locations
-        self.warehouse.delete(gone)
-        for location in gone:
-            self.created.pop(location, None)
+    def forget(self) -> None:
+        """Remove every file of this attempt."""
+        self.warehouse.delete(self.created)
+        self.created.clear()
 
 
 class _Input(InputFile):

@@ -25,7 +25,7 @@ from pyiceberg.manifest import (
     read_manifest_list,
     write_manifest_list,
 )
-from pyiceberg.table.metadata import TableMetadata, _generate_snapshot_id
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import (
     Operation,
     Snapshot,
@@ -35,9 +35,9 @@ from pyiceberg.table.snapshots import (
 )
 from pyiceberg.utils.bin_packing import ListPacker
 
+from catalog import chance
 from catalog.errors import Conflict
 from catalog.iceberg.files import LakeFileIO
-from catalog.model import MetadataFile
 
 MERGE_COUNT, MERGE_BYTES = 20, 8 << 20
 _CACHED_LISTS = 64
@@ -109,20 +109,23 @@ def _as(
     )
 
 
+def _new_snapshot_id() -> int:
+    """A positive number of 63 bits, as the specification wants one."""
+    return chance.new_uuid().int >> 65
+
+
 @dataclass(slots=True)
 class SnapshotWrite:
-    """A snapshot to be. It keeps its id and the manifest of its own files over retries."""
+    """A snapshot to be. It keeps its id over retries; each try writes its files anew."""
 
     operation: Operation
     added: Sequence[DataFile] = ()
     removed: frozenset[str] = frozenset()
     summary: Mapping[str, str] = field(default_factory=dict)
-    snapshot_id: int = field(default_factory=_generate_snapshot_id)
-    commit_uuid: uuid.UUID = field(default_factory=uuid.uuid4)
+    snapshot_id: int = field(default_factory=_new_snapshot_id)
+    commit_uuid: uuid.UUID = field(default_factory=chance.new_uuid)
     _attempts: count[int] = field(default_factory=count)
     _numbers: count[int] = field(default_factory=count)
-    _own: ManifestFile | None = None
-    _own_file: MetadataFile | None = None
 
     def stage(
         self, io: LakeFileIO, metadata: TableMetadata, head: Snapshot | None, timestamp: int
@@ -152,10 +155,6 @@ class SnapshotWrite:
             summary=self._summary(metadata, head, gone),
             schema_id=metadata.current_schema_id,
         )
-
-    def own_manifest(self) -> MetadataFile | None:
-        """The manifest that a retry uses again."""
-        return self._own_file
 
     def _without_removed(
         self, io: LakeFileIO, parents: list[ManifestFile], gone: list[DataFile]
@@ -222,9 +221,6 @@ class SnapshotWrite:
     ) -> ManifestFile:
         if isinstance(part, ManifestFile):
             return part
-        own = all(e.status == ManifestEntryStatus.ADDED for e in part.entries)
-        if own and self._own is not None:
-            return ManifestFile(*self._own._data)
         location = f"{metadata.location}/metadata/{self.commit_uuid}-m{next(self._numbers)}.avro"
         spec = metadata.specs()[part.spec_id]
         output = io.new_output(location)
@@ -232,11 +228,7 @@ class SnapshotWrite:
             for entry in part.entries:
                 writer.add_entry(entry)
             cast(_OneBlock, writer._writer).flush_block()
-        made = writer.to_manifest_file()
-        if own:
-            self._own = ManifestFile(*made._data)
-            self._own_file = io.created[location]
-        return made
+        return writer.to_manifest_file()
 
     def _write_list(
         self,

@@ -16,7 +16,7 @@ from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil, TableMeta
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 
-from catalog.errors import OperationFailed
+from catalog.errors import InvalidInput, OperationFailed
 from catalog.iceberg.properties import (
     DESCRIPTION,
     KEY_COLUMNS,
@@ -34,6 +34,9 @@ from catalog.storage import Warehouse
 
 MAIN = "main"
 _CACHED = 64
+# What numbers, times, types and ids come to that cannot be.
+_IMPOSSIBLE = (ArithmeticError, AttributeError, InvalidInput, LookupError, OSError, RecursionError,
+               TypeError, ValueError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,20 @@ def parse(warehouse: Warehouse, location: str, raw: bytes) -> TableState:
             raw = gzip.decompress(raw)
         metadata = TableMetadataUtil.parse_raw(raw.decode())
     except Exception as error:  # what a damaged file raises depends on where it is damaged
-        raise OperationFailed(
-            f"The metadata file {location} is damaged.",
-            "See what is wrong and what would mend it: lakectl doctor --verify",
-        ) from error
+        raise _damaged(f"The metadata file {location}") from error
     warehouse.contain(f"{metadata.location}/metadata")
+    main = metadata.refs.get(MAIN)
+    if main is not None and metadata.snapshot_by_id(main.snapshot_id) is None:
+        raise _damaged(f"The metadata file {location}, whose current snapshot is not there,")
     found = sort_properties(metadata.properties)
     believed = metadata.model_copy(update={"properties": found.kept})
     return TableState(believed, location, found)
+
+
+def _damaged(what: str) -> OperationFailed:
+    return OperationFailed(
+        f"{what} is damaged.", "See what is wrong and what would mend it: lakectl doctor --verify"
+    )
 
 
 def remember(state: TableState) -> None:
@@ -129,7 +138,18 @@ def iceberg_schema(schema: Schema) -> IcebergSchema:
 
 
 def describe(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
-    """The lake's own value of a table at one metadata file."""
+    """The lake's own value of a table at one metadata file.
+
+    Raises:
+        OperationFailed: the file says what cannot be.
+    """
+    try:
+        return _described(state, dataset_id, name)
+    except _IMPOSSIBLE as error:
+        raise _damaged(f"The metadata file {state.location}") from error
+
+
+def _described(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
     metadata = state.metadata
     head = state.head
     totals = _totals(head)
@@ -162,8 +182,18 @@ def describe(state: TableState, dataset_id: str, name: DatasetName) -> Dataset:
         last_field_id=metadata.last_column_id,
         tags={n: s for n, s in refs.items() if "tag" in kinds[n].lower()},
         branches={n: s for n, s in refs.items() if "tag" not in kinds[n].lower() and n != MAIN},
-        key_columns=tuple(json.loads(properties.get(KEY_COLUMNS, "[]"))),
+        key_columns=_key_columns(properties.get(KEY_COLUMNS, "[]")),
     )
+
+
+def _key_columns(text: str) -> tuple[str, ...]:
+    """The columns that a property names; none where it is not the list that we wrote."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    is_ours = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return tuple(found) if is_ours else ()
 
 
 def schema_of(state: TableState, snapshot: Snapshot) -> Schema:
@@ -174,11 +204,25 @@ def schema_of(state: TableState, snapshot: Snapshot) -> Schema:
 
 def _schema(found: IcebergSchema) -> Schema:
     parsed: dict[str, Any] = json.loads(found.model_dump_json())
-    return Schema.from_json(parsed)
+    schema = Schema.from_json(parsed)
+    if "" in schema.names:
+        raise ValueError("a column without a name")
+    return schema
 
 
 def version_of(snapshot: Snapshot) -> Version:
-    """The lake's own value of a snapshot."""
+    """The lake's own value of a snapshot.
+
+    Raises:
+        OperationFailed: its summary says what cannot be.
+    """
+    try:
+        return _version_of(snapshot)
+    except _IMPOSSIBLE as error:
+        raise _damaged(f"The summary of the snapshot {snapshot.snapshot_id}") from error
+
+
+def _version_of(snapshot: Snapshot) -> Version:
     totals = _totals(snapshot)
     summary = snapshot.summary.additional_properties if snapshot.summary else {}
     operation = snapshot.summary.operation.value if snapshot.summary else "append"

@@ -7,6 +7,7 @@ import socket
 from typing import NamedTuple
 
 from catalog.metadata.reader import Reader
+from catalog.metadata.values import parsed, schema_of, sound
 from catalog.model import MetadataFile
 from catalog.names import DatasetName
 from catalog.schema import Schema
@@ -51,7 +52,7 @@ def open_intents(reader: Reader) -> list[OpenIntent]:
     found = reader.rows(
         "SELECT id, dataset_id, location, host, pid, at FROM intents WHERE state = 'open'"
     )
-    return [OpenIntent(*row) for row in found]
+    return [OpenIntent(*row) for row in sound(found, "ttttii", "intents", "a write")]
 
 
 def tables(reader: Reader) -> list[Table]:
@@ -61,8 +62,8 @@ def tables(reader: Reader) -> list[Table]:
         "FROM datasets ORDER BY dropped_at IS NOT NULL, namespace, name"
     )
     return [
-        Table(key, DatasetName(namespace, name), location, metadata, bool(dropped))
-        for key, namespace, name, location, metadata, dropped in found
+        Table(str(key), DatasetName(str(namespace), str(name)), str(at), str(metadata), bool(gone))
+        for key, namespace, name, at, metadata, gone in found
     ]
 
 
@@ -71,6 +72,7 @@ def metadata_files(reader: Reader, dataset_id: str) -> dict[str, MetadataFile]:
     found = reader.rows(
         "SELECT path, bytes, checksum FROM metadata_files WHERE dataset_id = :id", id=dataset_id
     )
+    sound(found, "tit", "metadata_files", dataset_id)
     return {path: MetadataFile(path, size, checksum) for path, size, checksum in found}
 
 
@@ -79,6 +81,7 @@ def data_files(reader: Reader, dataset_id: str) -> dict[str, tuple[int, str | No
     found = reader.rows(
         "SELECT path, bytes, checksum FROM data_files WHERE dataset_id = :id", id=dataset_id
     )
+    sound(found, "tiT", "data_files", dataset_id)
     return {path: (size, checksum) for path, size, checksum in found}
 
 
@@ -89,6 +92,7 @@ def added_by(reader: Reader, dataset_id: str) -> dict[str, tuple[int, int]]:
         "ON v.dataset_id = f.dataset_id AND v.version = f.version WHERE f.dataset_id = :id",
         id=dataset_id,
     )
+    sound(found, "tii", "data_files", dataset_id)
     return {path: (int(snapshot), int(version)) for path, snapshot, version in found}
 
 
@@ -97,7 +101,7 @@ def schemas(reader: Reader, dataset_id: str) -> list[Schema]:
     found = reader.rows(
         "SELECT schema FROM schemas WHERE dataset_id = :id ORDER BY schema_id", id=dataset_id
     )
-    return [Schema.from_json(text) for (text,) in found]
+    return [parsed(schema_of, text, "schemas", dataset_id) for (text,) in found]
 
 
 def snapshots(reader: Reader, dataset_id: str) -> dict[int, int]:
@@ -106,7 +110,17 @@ def snapshots(reader: Reader, dataset_id: str) -> dict[int, int]:
         "SELECT snapshot_id, version FROM versions WHERE dataset_id = :id AND expired_at IS NULL",
         id=dataset_id,
     )
+    sound(found, "ii", "versions", dataset_id)
     return {int(snapshot): int(version) for snapshot, version in found}
+
+
+def expired(reader: Reader, dataset_id: str) -> set[int]:
+    """The snapshots of the versions that have expired; of a damaged row nothing is believed."""
+    found = reader.rows(
+        "SELECT snapshot_id FROM versions WHERE dataset_id = :id AND expired_at IS NOT NULL",
+        id=dataset_id,
+    )
+    return {snapshot for (snapshot,) in found if isinstance(snapshot, int)}
 
 
 def ledger_without_version(reader: Reader, dataset_id: str) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from urllib.parse import urlsplit, urlunsplit
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from catalog import faults
+from catalog import chance, faults
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
-from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path
+from catalog.metadata import turns
+from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path, turn_file
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
 # sqlite.org/wal.html describes. The rollback journal has no such race.
@@ -48,7 +48,7 @@ class Database:
             address = urlunsplit(parts._replace(scheme="postgresql+psycopg2"))
             return sa.create_engine(address, pool_pre_ping=True, hide_parameters=True)
         engine = sa.create_engine(
-            f"sqlite:///{sqlite_path(self.url)}",
+            sa.URL.create("sqlite", database=sqlite_path(self.url)),  # a folder may hold a `?`
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             hide_parameters=True,
         )
@@ -68,22 +68,39 @@ class Database:
                 nothing was written.
             OutcomeUnknown: it went silent at the very commit.
         """
-        conn, transaction = self._begin()
-        try:
-            yield conn
-        except sa.exc.OperationalError as error:
-            _abandon(conn, transaction)
-            raise unreachable(self.url, error) from error
-        except BaseException:
-            _abandon(conn, transaction)
-            raise
-        try:
-            transaction.commit()
-        except Exception as error:
-            raise OutcomeUnknown(f"{unreachable(self.url, error).message}") from error
-        finally:
-            with suppress(sa.exc.DBAPIError):
-                conn.close()
+        with self._turn():
+            conn, transaction = self._begin()
+            try:
+                yield conn
+            except (sa.exc.OperationalError, faults.Lost) as error:
+                _abandon(conn, transaction)
+                raise unreachable(self.url, error) from error
+            except BaseException:
+                _abandon(conn, transaction)
+                raise
+            try:
+                faults.reach("store.commit")
+                transaction.commit()
+                faults.reach("store.answer")
+            except Exception as error:
+                told = unreachable(self.url, error)
+                raise OutcomeUnknown(told.message, told.hint) from error
+            finally:
+                with suppress(sa.exc.DBAPIError):
+                    conn.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Queue for the store; a server keeps its own queue."""
+        if self.is_postgres:
+            yield
+            return
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(turns.turn(turn_file(self.url)))
+            except OSError as error:
+                raise unreachable(self.url, error) from error
+            yield
 
     def _begin(self) -> tuple[sa.Connection, sa.RootTransaction]:
         """A transaction; nothing is done yet, so a server that is being restarted is waited for."""
@@ -99,7 +116,7 @@ class Database:
                 waits = self.is_postgres and self._answered and time.monotonic() < deadline
                 if not waits:
                     raise unreachable(self.url, error) from error
-                time.sleep(random.uniform(0.05, 0.5))
+                chance.pause(0.5)
             else:
                 self._answered = True
                 return begun
@@ -121,7 +138,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver would begin transactions by itself, and only before a write: we begin them.
     connection.isolation_level = None
     journal = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "DELETE"
-    for pragma in (f"journal_mode={journal}", "synchronous=FULL", "trusted_schema=OFF"):
+    # EXTRA: removing the journal is the commit, and FULL does not sync the folder after it, so a
+    # power cut could bring the journal back and take an answered commit with it.
+    for pragma in (f"journal_mode={journal}", "synchronous=EXTRA", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -5,7 +5,6 @@ Statements use `:name` for both databases; values are always bound.
 
 from __future__ import annotations
 
-import random
 import re
 import sqlite3
 import threading
@@ -14,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from catalog import chance
 from catalog.errors import StoreUnreachable
+from catalog.metadata import turns
 
 BUSY_SECONDS = 60
 RESTART_SECONDS = 20  # how long a server that has answered before may be away
@@ -25,6 +26,14 @@ _PARAMETER = re.compile(r":([a-z_]+)")
 def sqlite_path(url: str) -> str:
     """The file of a `sqlite:///` URL."""
     return url.removeprefix("sqlite:///")
+
+
+def turn_file(url: str) -> Path:
+    """The lock file at which the writers of a SQLite store queue.
+
+    SQLite itself lets them try again at random: of sixteen some wait a minute, and fail.
+    """
+    return Path(f"{sqlite_path(url)}.lock")
 
 
 def _lower(text: str | None) -> str | None:
@@ -75,7 +84,7 @@ class Connection:
                 self.close()
                 if not self._may_retry(error) or time.monotonic() > deadline:
                     raise self._told(error) from error
-                time.sleep(random.uniform(0, pause))
+                chance.pause(pause)
                 pause = min(1.0, pause * 2)
 
     def insert(self, statement: str, **values: Any) -> None:
@@ -90,7 +99,9 @@ class Connection:
 
         def add() -> None:
             if not self._postgres:
-                self._connection().execute(text, values)
+                connection = self._connection()
+                with turns.turn(turn_file(self.url)):
+                    connection.execute(text, values)
                 return
             import psycopg2
 
@@ -133,7 +144,8 @@ class Connection:
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, StoreUnreachable):
             return error
-        if type(error).__module__.split(".")[0] not in {"sqlite3", "psycopg2"}:
+        foreign = type(error).__module__.split(".")[0] in {"sqlite3", "psycopg2"}
+        if not foreign and not isinstance(error, OSError):
             return error
         from catalog.metadata.database import unreachable
 

@@ -20,8 +20,11 @@ from catalog.metadata.values import (
     VERSION,
     ancestry,
     dataset_of,
+    listed,
     moment,
-    summary_of,
+    parsed,
+    schema_of,
+    sound,
     version_of,
 )
 from catalog.model import DataFile, Dataset, DatasetSummary, SchemaRevision, Version
@@ -111,7 +114,7 @@ class Reader(Connection):
             f"ORDER BY namespace, name {first}",
             **({"namespace": namespace} if namespace else {}),
         )
-        return [summary_of(row) for row in found]
+        return [listed(row) for row in found]
 
     def dataset(self, name: DatasetName) -> Dataset:
         """One live dataset.
@@ -180,7 +183,7 @@ class Reader(Connection):
             f"SELECT {SUMMARY}, dropped_at FROM datasets WHERE dropped_at IS NOT NULL "
             "ORDER BY dropped_at DESC"
         )
-        return [(summary_of(row), moment(row[-1])) for row in found]
+        return [(listed(row), parsed(moment, row[-1], "datasets", row[2])) for row in found]
 
     def foreign_pointers(self) -> list[tuple[str, str, str]]:
         """(namespace, name, metadata location) of tables that another engine has written since."""
@@ -225,6 +228,7 @@ class Reader(Connection):
             f"SELECT {VERSION} FROM versions WHERE dataset_id = :id ORDER BY version DESC",
             id=dataset.id,
         )
+        sound(found, "iiIitiiiiiiTTI", "versions", dataset.name)
         by_snapshot = {int(row[1]): row for row in found}
         line = ancestry(by_snapshot, dataset.snapshot_id)
         for branch in dataset.branches.values():
@@ -242,7 +246,7 @@ class Reader(Connection):
         )
         if not head:
             raise NotFound(f"{dataset.name} has no snapshot {snapshot_id}.")
-        version, linear = head[0]
+        version, linear = sound(head, "ib", "versions", dataset.name)[0]
         added = self.rows(
             "SELECT f.path, f.rows, f.bytes, f.checksum, f.has_ids, f.deletes, f.version, "
             "v.schema_id FROM data_files f LEFT JOIN versions v "
@@ -257,6 +261,8 @@ class Reader(Connection):
             id=dataset.id,
             version=version,
         )
+        sound(added, "tiiTbbiI", "data_files", dataset.name)
+        sound(removed, "ti", "file_removals", dataset.name)
         if linear:
             gone = {path for path, _ in removed}
         else:
@@ -274,6 +280,7 @@ class Reader(Connection):
             "SELECT version, snapshot_id, parent_id FROM versions WHERE dataset_id = :id",
             id=dataset_id,
         )
+        sound(found, "iiI", "versions", dataset_id)
         by_snapshot = {int(snap): (version, snap, parent) for version, snap, parent in found}
         return {by_snapshot[snap][0] for snap in ancestry(by_snapshot, snapshot_id)}
 
@@ -295,6 +302,8 @@ class Reader(Connection):
             "WHERE dataset_id = :id AND expired_at IS NOT NULL))",
             id=dataset_id,
         )
+        sound(log, "iiII", "versions", dataset_id)
+        sound(files, "tiI", "data_files", dataset_id)
         by_snapshot = {int(snap): (v, snap, parent) for v, snap, parent, _ in log}
         lines = [
             {by_snapshot[s][0] for s in ancestry(by_snapshot, int(snap))}
@@ -312,26 +321,31 @@ class Reader(Connection):
 
     def schemas(self, dataset_id: str) -> list[SchemaRevision]:
         """Which schema was in force from when on, oldest first; an earlier one may come back."""
-        from catalog.schema import Schema  # a list of datasets does not need it
-
         found = self.rows(
             "SELECT s.schema, l.at, l.version, l.run_id FROM schema_log l JOIN schemas s "
             "ON s.dataset_id = l.dataset_id AND s.schema_id = l.schema_id "
             "WHERE l.dataset_id = :id ORDER BY l.id",
             id=dataset_id,
         )
-        return [SchemaRevision(Schema.from_json(s), moment(at), v, run) for s, at, v, run in found]
+        sound(found, "tiiT", "schema_log", dataset_id)
+        return [
+            SchemaRevision(
+                parsed(schema_of, text, "schemas", dataset_id),
+                parsed(moment, at, "schema_log", dataset_id),
+                version,
+                run,
+            )
+            for text, at, version, run in found
+        ]
 
     def schema(self, dataset_id: str, schema_id: int) -> Schema | None:
         """The schema of a dataset that has that id, or None."""
-        from catalog.schema import Schema
-
         found = self.rows(
             "SELECT schema FROM schemas WHERE dataset_id = :id AND schema_id = :schema_id",
             id=dataset_id,
             schema_id=schema_id,
         )
-        return Schema.from_json(found[0][0]) if found else None
+        return parsed(schema_of, found[0][0], "schemas", dataset_id) if found else None
 
     def head_at(self, dataset_id: str, milliseconds: int) -> int | None:
         """The snapshot that was current at a time, or None before the first."""
@@ -341,7 +355,7 @@ class Reader(Connection):
             id=dataset_id,
             at=milliseconds,
         )
-        return int(found[0][0]) if found else None
+        return int(sound(found, "i", "heads", dataset_id)[0][0]) if found else None
 
     # -- loads and changes --------------------------------------------------------------------
 
@@ -353,12 +367,13 @@ class Reader(Connection):
             id=dataset_id,
             size=size,
         )
+        sound(found, "Ttii", "ledger", dataset_id)
         return [(str(c), str(m), int(v), int(at)) for c, m, v, at in found]
 
     def landed(self, key: str) -> tuple[str, int] | None:
         """(dataset id, version) of the write with that key, or None if it never landed."""
         found = self.rows("SELECT dataset_id, version FROM ledger WHERE key = :key", key=key)
-        return (str(found[0][0]), int(found[0][1])) if found else None
+        return (str(found[0][0]), int(sound(found, "ti", "ledger", key)[0][1])) if found else None
 
     def last_change(self, dataset_id: str | None) -> tuple[Any, ...] | None:
         """(id, dataset id, dataset, action, before, after) of the last change not undone."""
@@ -368,7 +383,7 @@ class Reader(Connection):
             f"WHERE NOT undone {where} ORDER BY id DESC LIMIT 1",
             **({"id": dataset_id} if dataset_id else {}),
         )
-        return found[0] if found else None
+        return sound(found, "ittttt", "journal", found[0][2])[0] if found else None
 
     def searched(self, words: list[str]) -> list[Dataset]:
         """The live datasets in which every word occurs somewhere: names, columns, docs, tags."""

@@ -75,12 +75,9 @@ def swap(conn: sa.Connection, name: DatasetName, old: str | None, new: str) -> b
             "metadata_location": new,
             "iceberg_type": "TABLE",
         }
-        taken = sa.exists(_pointer(name))
-        columns = list(row)
-        values = sa.select(*(sa.literal(row[c]) for c in columns)).where(~taken)
-        inserted = conn.execute(sa.insert(tables).from_select(columns, values)).rowcount == 1
+        inserted = _add(conn, tables, row)
         if inserted:
-            _ensure_namespace(conn, name.namespace)
+            _name_namespace(conn, name.namespace)
         return inserted
     moved = conn.execute(
         sa.update(tables)
@@ -113,17 +110,24 @@ def pointer(conn: sa.Connection, name: DatasetName, *, lock: bool = False) -> st
     return None if found is None else str(found)
 
 
-def _ensure_namespace(conn: sa.Connection, namespace: str) -> None:
-    properties = t.iceberg_namespace_properties
-    known = sa.exists(
-        sa.select(properties.c.namespace).where(
-            properties.c.catalog_name == t.CATALOG_NAME, properties.c.namespace == namespace
-        )
-    )
-    columns = ["catalog_name", "namespace", "property_key", "property_value"]
-    row = (t.CATALOG_NAME, namespace, "exists", "true")
-    values = sa.select(*(sa.literal(v) for v in row)).where(~known)
-    conn.execute(sa.insert(properties).from_select(columns, values))
+def _add(conn: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless there is one of its key, or another writer is about to make one."""
+    if conn.dialect.name == "postgresql":  # importing its dialect takes 20 ms
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+    return conn.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+def _name_namespace(conn: sa.Connection, namespace: str) -> None:
+    """Let PyIceberg's own catalogue see a namespace."""
+    row = {
+        "catalog_name": t.CATALOG_NAME,
+        "namespace": namespace,
+        "property_key": "exists",
+        "property_value": "true",
+    }
+    _add(conn, t.iceberg_namespace_properties, row)
 
 
 def record(conn: sa.Connection, commit: Commit) -> None:
@@ -350,7 +354,7 @@ def rename(conn: sa.Connection, dataset: Dataset, new: DatasetName) -> bool:
     )
     if moved.rowcount != 1:
         return False
-    _ensure_namespace(conn, new.namespace)
+    _name_namespace(conn, new.namespace)
     row = t.datasets
     names = {"namespace": new.namespace, "name": new.name}
     conn.execute(sa.update(row).where(row.c.id == dataset.id).values(names))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lake_builder import ask
-from lake_shell import ForkingShell, Server, Shell
+from lake_builder import litter, seen_by_people
+from lake_shell import ForkingShell
 
 from catalog import faults
 
@@ -46,27 +45,6 @@ _CASES = [
 _APART = {"upkeep.files"}  # tests/catalog/test_iceberg_commits.py: it takes a hundred versions
 
 
-@pytest.fixture(scope="module")
-def server(fresh_lake: Path) -> Iterator[Server]:
-    """The process that the commands are forks of."""
-    started = Server("a_forking_command.py", fresh_lake, {})
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def forked(lake: Shell, server: Server) -> ForkingShell:
-    """n.t with two versions of one row each, and files to load."""
-    shell = ForkingShell(lake.cwd, server)
-    shell.file("1.csv", ["a,b", "1,1"])
-    shell.file("2.csv", ["a,b", "2,2"])
-    shell.file("new.csv", ["a,b", "3,3", "4,4"])
-    shell.file("dirty.csv", ["a,b", "3,x", "4,4"])
-    shell.ok("ingest", "1.csv", "--into", "n.t")
-    shell.ok("ingest", "2.csv", "--into", "n.t")
-    return shell
-
-
 def test_every_point_of_the_program_is_reached_here() -> None:
     assert set(_WAYS) | _APART == set(faults.POINTS)
 
@@ -80,24 +58,6 @@ def _prepare(lake: ForkingShell, way: str) -> None:
         Path(lake.json("show", "n.t")["metadata_location"]).write_text(way)
     else:
         lake.ok(*way.split())
-
-
-def _state(lake: ForkingShell) -> tuple[object, ...]:
-    """What a person sees: the datasets, their versions and rows."""
-    listed = lake.json("ls")
-    told = [(d["name"], d["version"], d["rows"], d["owner"]) for d in listed]
-    tags = [sorted(lake.json("show", d["name"])["tags"]) for d in listed]
-    rows = [lake.sql(f"FROM {d['name']} ORDER BY ALL") for d in listed
-            if not d["name"].endswith("quarantine")]  # fmt: skip
-    return told, tags, rows
-
-
-def _litter(lake: ForkingShell) -> set[str]:
-    """The files of the warehouse that our tables do not know, by a walk of the disk."""
-    known = {p for (p,) in ask(lake.cwd, "SELECT path FROM data_files")}
-    known |= {p for (p,) in ask(lake.cwd, "SELECT path FROM metadata_files")}
-    walked = (p for p in (lake.cwd / "warehouse").rglob("*") if p.is_file())
-    return {str(p) for p in walked if ".quarantine" not in p.parts} - known
 
 
 def _chosen() -> list[object]:
@@ -121,7 +81,7 @@ def test_a_change_that_is_stopped_is_done_or_not_done(
     for way in ways[:-1]:
         _prepare(forked, way)
     mends = ways[-1].startswith("doctor")
-    before = None if mends else _state(forked)
+    before = None if mends else seen_by_people(forked.cwd)
     stopped = forked.run(*ways[-1].split(), env={"LAKECTL_CRASH_AT": f"{point}:{fault}"})
     late = point in {"swap.committed", "tidy.metadata", "repair.put"}
     allowed = {"KILL": {-9}, "ERROR": {70}, "ENOSPC": {1, 5}, "EIO": {1, 5}}[fault]
@@ -132,18 +92,18 @@ def test_a_change_that_is_stopped_is_done_or_not_done(
     serious = [f for f in told["findings"] if f["severity"] in {"damage", "wrong"}]
     if not mends:
         assert serious == []
-        litter = {f["path"] for f in told["findings"] if f["kind"] == "orphan"}
-        assert litter == _litter(forked)
+        listed = {f["path"] for f in told["findings"] if f["kind"] == "orphan"}
+        assert listed == litter(forked.cwd)
         if fault != "KILL" and not late:  # what is known not to have landed is cleared up at once
-            assert (litter, _state(forked)) == (set(), before)
+            assert (listed, seen_by_people(forked.cwd)) == (set(), before)
 
     again = forked.run(*ways[-1].split())
-    landed_before = not mends and _state(forked) != before
+    landed_before = not mends and seen_by_people(forked.cwd) != before
     assert again.code == 0 or ((late or fault == "KILL") and landed_before), again.err
     mended = forked.run("doctor", "--verify", "--repair", "--older-than", "0", "--yes",
                         "-o", "json")  # fmt: skip
     assert mended.code == 0, mended.err
     assert [f for f in mended.json["findings"] if f["kind"] == "orphan"] == []
-    assert _litter(forked) == set()
+    assert litter(forked.cwd) == set()
     if ways[-1] == _LOAD:
         assert forked.sql("FROM n.t ORDER BY a") == [{"a": n, "b": n} for n in (1, 2, 3, 4)]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from battery_table import Figure
-from lake_builder import ask, broken_rules
+from lake_builder import broken_rules, litter
 from lake_shell import Shell, command, environment
 
 _ROWS = 500
@@ -106,12 +106,9 @@ def _check(lake: Shell, killed: set[int], answered: set[int]) -> None:
 
 def _doctor_lists_what_a_walk_finds(lake: Shell) -> int:
     """Compare the orphans that doctor lists with a walk of the disk; returns how many."""
-    known = {path for (path,) in ask(lake.cwd, "SELECT path FROM data_files")}
-    known |= {path for (path,) in ask(lake.cwd, "SELECT path FROM metadata_files")}
-    walked = {str(p) for p in (lake.cwd / "warehouse").rglob("*") if p.is_file()}
     told = lake.run("doctor", "-o", "json").json
     listed = {f["path"] for f in told["findings"] if f["kind"] == "orphan"}
-    assert listed == walked - known
+    assert listed == litter(lake.cwd)
     assert {f["severity"] for f in told["findings"]} <= {"litter"}
     return len(listed)
 
@@ -122,11 +119,11 @@ def test_killed_loads_leave_every_answered_row_once(
 ) -> None:
     killed, answered = _kill_at_random(lake, chance, times)
     there = {row["load"] for row in lake.sql("SELECT DISTINCT load FROM nyc.trips")}
-    litter = _doctor_lists_what_a_walk_finds(lake)
+    orphans = _doctor_lists_what_a_walk_finds(lake)
     _check(lake, killed, answered)
     figure(
         "L1",
         f"{times} of {len(killed | answered)} loads killed by SIGKILL at random instants",
         f"{len(answered)} answered, each there once; {len(killed & there)} of the killed had "
-        f"committed; no part of a load seen; {litter} orphans, as `doctor` lists them",
+        f"committed; no part of a load seen; {orphans} orphans, as `doctor` lists them",
     )

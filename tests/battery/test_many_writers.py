@@ -3,87 +3,25 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import a_writer
 import psycopg2
 import pyarrow as pa
 import pytest
+from battery_table import Figure
 from lake_builder import broken_rules, opened
 from lake_shell import Shell, command, environment
 from real_postgres import PostgresServer
+from writers import Writers
 
 _PATIENCE = 600
 
 # libpq, not we, writes this to stderr when the server is stopped while it lets somebody in: a
 # driver can take notices over only once the connection is made.
 _WORD_OF_THE_SERVER = "WARNING:  terminating connection due to immediate shutdown command\n"
-
-
-def _together(
-    lake: Shell,
-    writers: int,
-    times: int,
-    env: Mapping[str, str] | None = None,
-    on_answer: Callable[[int], None] = lambda count: None,
-    word_of_the_server: str = "",
-) -> list[dict[str, Any]]:
-    """Let several processes append at once; returns every answer that any of them got.
-
-    None of them may say a word on stderr but the one that the server may say.
-    """
-    script = [sys.executable, str(Path(a_writer.__file__)), str(lake.cwd), "nyc.trips"]
-    running = [
-        subprocess.Popen(
-            [*script, str(number), str(times)],
-            env=environment(lake.cwd, {**lake.env, **(env or {})}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(writers)
-    ]
-    answers: list[dict[str, Any]] = []
-    turn = threading.Lock()
-
-    def listen(one: subprocess.Popen[str]) -> None:
-        assert one.stdout is not None
-        for line in one.stdout:
-            with turn:
-                answers.append(json.loads(line))
-                on_answer(len(answers))
-
-    try:
-        for one in running:
-            assert one.stdout is not None
-            assert one.stdout.readline() == "ready\n"
-        listeners = [threading.Thread(target=listen, args=(one,)) for one in running]
-        for one, listener in zip(running, listeners, strict=True):
-            listener.start()
-            assert one.stdin is not None
-            one.stdin.write("go\n")
-            one.stdin.flush()
-        for listener in listeners:
-            listener.join(_PATIENCE)
-        for one in running:
-            one.wait(_PATIENCE)
-            assert one.stderr is not None
-            words = one.stderr.read().removeprefix(word_of_the_server)
-            assert (one.returncode, words) == (0, ""), words
-    finally:
-        for one in running:
-            one.kill()
-            one.wait()
-            for pipe in (one.stdin, one.stdout, one.stderr):
-                if pipe is not None:
-                    pipe.close()
-    return answers
 
 
 def _seed(lake: Shell) -> None:
@@ -109,37 +47,72 @@ def _check(lake: Shell, writers: int, times: int, answers: list[dict[str, Any]])
     assert [v["rows"] for v in versions] == [(v["version"] - 1) * 10 + 1 for v in versions]
 
 
-def test_four_writers_on_sqlite_all_get_through(lake: Shell) -> None:
-    _seed(lake)
-    answers = _together(lake, 4, 10)
-    _check(lake, 4, 10, answers)
-    assert broken_rules(lake.cwd) == []
-
-
-@pytest.mark.slow
-def test_eight_writers_of_25_appends_on_sqlite_all_get_through(lake: Shell) -> None:
-    _seed(lake)
-    answers = _together(lake, 8, 25)
-    _check(lake, 8, 25, answers)
-    assert broken_rules(lake.cwd) == []
-
-
-def test_four_writers_get_through_a_restart_of_postgres(
-    postgres_lake: Shell, postgres: PostgresServer
+@pytest.mark.parametrize(
+    ("writers", "times"),
+    [
+        (4, 10),
+        pytest.param(8, 25, marks=pytest.mark.slow),
+        pytest.param(16, 50, marks=pytest.mark.battery),
+    ],
+)
+def test_writers_on_sqlite_all_get_through_and_take_turns(
+    lake: Shell, figure: Figure, writers: int, times: int
 ) -> None:
-    restarted = threading.Event()
+    _seed(lake)
+    with Writers(lake, writers, times) as running:
+        running.go()
+        answers = running.wait()
+    _check(lake, writers, times, answers)
+    assert broken_rules(lake.cwd) == []
+    waits = sorted(answer["seconds"] for answer in answers)
+    if writers == 16:
+        assert waits[-1] <= min(5.0, 4 * statistics.median(waits))
+    figure("L3", f"{writers} writers x {times} appends at once on SQLite", _told(answers))
+
+
+def _told(answers: list[dict[str, Any]]) -> str:
+    """What the writers had to wait for."""
+    waits = sorted(answer["seconds"] for answer in answers)
+    median, longest = statistics.median(waits), waits[-1]
+    return (
+        f"{len(answers)} of {len(answers)} answered, none lost or doubled; median wait "
+        f"{median:.2f} s, longest {longest:.2f} s ({longest / median:.1f} x)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("writers", "times", "restarts"),
+    [(4, 10, 1), pytest.param(16, 50, 10, marks=pytest.mark.battery)],
+)
+def test_writers_get_through_restarts_of_postgres(
+    postgres_lake: Shell,
+    postgres: PostgresServer,
+    figure: Figure,
+    writers: int,
+    times: int,
+    restarts: int,
+) -> None:
+    every = writers * times // (restarts + 1)
+    restarted = []
     _seed(postgres_lake)
 
     def restart(count: int) -> None:
-        if count == 15:
+        if count % every == 0 and len(restarted) < restarts:
             postgres.restart(immediate=True)
-            restarted.set()
+            restarted.append(count)
 
-    answers = _together(
-        postgres_lake, 4, 10, on_answer=restart, word_of_the_server=_WORD_OF_THE_SERVER
+    with Writers(postgres_lake, writers, times, _WORD_OF_THE_SERVER) as running:
+        running.go(restart)
+        answers = running.wait()
+    assert len(restarted) == restarts
+    _check(postgres_lake, writers, times, answers)
+    assert postgres_lake.json("doctor", "--verify")["findings"] == []
+    figure(
+        "L4",
+        f"{writers} writers x {times} appends at once on Postgres, which is stopped at once and "
+        f"started again {restarts} times",
+        _told(answers),
     )
-    assert restarted.is_set()
-    _check(postgres_lake, 4, 10, answers)
 
 
 def test_a_lock_whose_connection_is_cut_costs_no_load_and_no_file(
@@ -162,7 +135,9 @@ def test_a_lock_whose_connection_is_cut_costs_no_load_and_no_file(
             row = cursor.fetchone()
             cuts += row[0] if row else 0
 
-    answers = _together(postgres_lake, 3, 10, on_answer=cut_the_lock)
+    with Writers(postgres_lake, 3, 10) as running:
+        running.go(cut_the_lock)
+        answers = running.wait()
     connection.close()
     assert cuts > 0
     _check(postgres_lake, 3, 10, answers)

@@ -332,24 +332,11 @@ def test_a_late_word_in_an_integer_column_is_told_with_its_line(
     assert (reject["line"], reject["column"], reject["raw"]) == (30_002, "v", "abc,x")
 
 
-@pytest.mark.parametrize("codes", [["01234", "00501"], ["007"], ["+1", "+2"], ["0001.50"]])
-def test_codes_that_look_like_numbers_stay_texts(
-    lake: Lake, put: Callable[..., Any], codes: list[str]
-) -> None:
-    put("n.t", "code,x\n" + "".join(f"{c},1\n" for c in codes))
-    assert [r["code"] for r in lake.to_arrow("n.t").to_pylist()] == codes
-
-
 def test_long_decimals_do_not_lose_digits(lake: Lake, put: Callable[..., Any]) -> None:
     put("n.t", "v,w\n12345678901234567890123456789,0.1234567890123456789\n")
     assert lake.to_arrow("n.t").to_pylist() == [
         {"v": "12345678901234567890123456789", "w": "0.1234567890123456789"}
     ]
-
-
-def test_a_date_of_unknown_order_stays_a_text(lake: Lake, put: Callable[..., Any]) -> None:
-    put("n.t", "d,e\n01/02/2021,2021-02-01\n")
-    assert _schema(lake, "n.t") == {"d": "string", "e": "date"}
 
 
 @pytest.mark.parametrize("bad", [b"2,y,z\n", b"2\n", b'2,"y"z\n'], ids=ascii)
@@ -365,27 +352,6 @@ def test_a_broken_row_beside_integers_is_quarantined_and_the_others_come_in(
     assert lake.to_arrow("n.t_quarantine").to_pylist()[0]["line"] == 3
 
 
-@pytest.mark.parametrize(
-    ("content", "options"),
-    [
-        (b"a;b\r\n1;x\r\n", {}),
-        ("a\tb\n1\tx\n".encode("utf-16"), {"encoding": "utf-16"}),
-        (b"\xef\xbb\xbfa,b\n1,x\n", {}),
-        ("a|b\n1|x\n".encode("latin-1"), {"encoding": "latin-1"}),
-        (b"a,b\n1,x", {}),
-        (b'"a","b"\n"1","x"\n', {}),
-        (b"a,b\n\n1,x\n\n", {}),
-        (gzip.compress(b"a,b\n1,x\n"), {}),
-    ],
-    ids=["semicolon-crlf", "utf-16", "bom", "latin-1", "no-end", "quoted", "blank-lines", "gzip"],
-)
-def test_common_shapes_are_read_alike(
-    lake: Lake, put: Callable[..., Any], content: bytes, options: dict[str, Any]
-) -> None:
-    put("n.t", content, text=TextOptions(**options))
-    assert lake.to_arrow("n.t").to_pylist() == [{"a": 1, "b": "x"}]
-
-
 def test_names_of_columns_may_be_anything_that_is_not_a_twin(
     lake: Lake, put: Callable[..., Any]
 ) -> None:
@@ -394,30 +360,6 @@ def test_names_of_columns_may_be_anything_that_is_not_a_twin(
     csv.writer(out, lineterminator="\n").writerows([names, list("0123456789")])
     put("n.t", out.getvalue(), text=TextOptions(header=True))
     assert lake.to_arrow("n.t").to_pylist() == [dict(zip(names, range(10), strict=True))]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "empty|holds no"),
-        (b"\n\n", "holds no"),
-        (b"a,A\n1,2\n", "case"),
-        (b"a,a\n1,2\n", "two columns"),
-        (b"a,,c\n1,2,3\n", "no name"),
-        (b"name\n\xe9t\xe9\n", "not in UTF-8"),
-        ("name\nx\n".encode("utf-16"), "not in UTF-8"),
-        (b"a,b\n", "no rows"),
-    ],
-    ids=["empty", "blank", "twins", "same", "unnamed", "latin-1", "utf-16", "header-only"],
-)
-def test_an_unusable_file_is_refused_in_one_sentence_and_makes_nothing(
-    lake: Lake, put: Callable[..., Any], content: bytes, words: str
-) -> None:
-    with pytest.raises(InvalidInput, match=words) as told:
-        put("n.t", content, text=TextOptions(header=True))
-    assert "\n" not in told.value.message
-    assert lake.ls() == []
-    assert list(lake.handles.warehouse.walk()) == []
 
 
 @pytest.mark.parametrize("delimiter", ["||", '"', "\n", "\r", "\x00"], ids=ascii)

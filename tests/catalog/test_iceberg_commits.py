@@ -299,48 +299,6 @@ def test_properties_are_believed_by_name_and_value() -> None:
     assert set(found.dropped) == set(_HOSTILE)
 
 
-_PLACES = [
-    "/etc",
-    "{w}/../outside",
-    "file:///etc",
-    "s3://bucket/t",
-    "http://127.0.0.1:9/t",
-    "{w}x/t",
-]
-
-
-@pytest.mark.parametrize("place", _PLACES)
-def test_a_table_that_claims_a_place_outside_is_refused(lake: Lake, place: str) -> None:
-    lake.dataset("n.t").append(_numbers(1))
-    outside = place.replace("{w}", lake.handles.warehouse.uri)
-    _rewrite(lake, lambda m: m.update(location=outside))
-    with pytest.raises(NotAllowed, match="outside"):
-        lake.to_arrow("n.t")
-    with pytest.raises(NotAllowed):
-        lake.dataset("n.t").append(_numbers(2))
-
-
-def test_a_manifest_list_outside_is_not_read(lake: Lake, tmp_path: Path) -> None:
-    lake.dataset("n.t").append(_numbers(1))
-    _table(lake).append(_numbers(2))  # a snapshot that we have not seen yet
-
-    def lead_out(metadata: dict[str, Any]) -> None:
-        for snapshot in metadata["snapshots"]:
-            outside = tmp_path / Path(snapshot["manifest-list"]).name
-            outside.write_bytes(Path(snapshot["manifest-list"]).read_bytes())
-            snapshot["manifest-list"] = str(outside)
-            snapshot["snapshot-id"] += 1
-        metadata["current-snapshot-id"] += 1
-        metadata["refs"]["main"]["snapshot-id"] += 1
-        metadata["snapshot-log"] = []
-        for snapshot in metadata["snapshots"]:
-            snapshot.pop("parent-snapshot-id", None)
-
-    _rewrite(lake, lead_out)
-    with pytest.raises(NotAllowed, match="outside"):
-        lake.to_arrow("n.t")
-
-
 def test_a_data_file_outside_is_not_read(lake: Lake, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 

@@ -8,6 +8,8 @@ import pytest
 from lake_builder import broken_rules, opened
 from lake_shell import Shell, WarmShell
 
+import lakectl
+
 
 @pytest.fixture
 def trips(warm_lake: WarmShell) -> WarmShell:
@@ -147,3 +149,18 @@ def test_history_outlives_rename_and_drop(trips: WarmShell, tmp_path: Path) -> N
     with opened(trips.cwd) as lake:
         assert [v.version for v in lake.versions("ny.rides")] == [2, 1]
         assert lake.dataset("ny.rides").at("gold").to_arrow().num_rows == 1
+
+
+@pytest.mark.parametrize("folder", ["a?b", "[c] d", "*", "it's 100%2e", "{e}"])
+def test_a_lake_may_lie_in_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / "axb").mkdir()
+    shell = Shell(tmp_path / folder)
+    shell.ok("init")
+    shell.file("a.csv", ["a", "1", "2"])
+    shell.ingest("a.csv", "--into", "n.t")
+    assert shell.one("SELECT sum(a) FROM n.t") == 3
+    assert shell.json("preview", "n.t") == [{"a": 1}, {"a": 2}]
+    with lakectl.open(tmp_path / folder) as lake:
+        assert lake.sql("SELECT sum(a) FROM n.t").rows == ((3,),)
+    assert {p.name for p in tmp_path.iterdir()} == {folder, "axb"}

@@ -6,8 +6,10 @@ import functools
 import gzip
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +230,24 @@ def test_what_is_exported_comes_back_the_same(lake: Shell, tmp_path: Path) -> No
     counted = f"SELECT * FROM zoo.back GROUP BY ALL HAVING count(*) = {len(_EXPORTS)} ORDER BY id"
     assert lake.sql(counted) == rows
     assert sorted(p.name for p in tmp_path.glob(".*out*")) == []
+
+
+def test_what_cannot_be_replaced_is_written_into(lake: Shell, tmp_path: Path) -> None:
+    lake.file("a.csv", ["a", "1", "2"])
+    lake.ok("ingest", "a.csv", "--into", "n.t")
+    assert "is a folder" in lake.refused(2, "export", "n.t", "--to", tmp_path, "--format", "csv")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as beside:
+        read = beside.submit(pipe.read_text)
+        lake.ok("export", "n.t", "--to", pipe, "--format", "csv")
+        assert read.result() == "a\n1\n2\n"
+    assert pipe.is_fifo()
+    link = tmp_path / "link.csv"
+    link.symlink_to(lake.file("real.csv", ["old"]))
+    lake.ok("export", "n.t", "--to", link)
+    assert link.is_symlink()
+    assert link.read_text() == "a\n1\n2\n"
+    device = os.stat(os.devnull)
+    lake.ok("export", "n.t", "--to", os.devnull, "--format", "csv")
+    assert os.stat(os.devnull).st_rdev == device.st_rdev

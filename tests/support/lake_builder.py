@@ -30,6 +30,22 @@ def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
     return found
 
 
+_TABLES = (
+    "iceberg_tables", "datasets", "versions", "schemas", "data_files", "ledger", "journal"
+)  # fmt: skip
+
+
+def bytes_of(folder: Path) -> tuple[list[Any], dict[str, Any]]:
+    """The lake as its own tables and its folder tell it; cheap enough to ask before each try."""
+    rows = [ask(folder, f"SELECT * FROM {table}") for table in _TABLES]
+    stats = {
+        str(path): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in (folder / "warehouse").rglob("*")
+        if path.is_file()
+    }
+    return rows, stats
+
+
 def broken_rules(folder: Path) -> list[str]:
     """Every rule of a lake on SQLite that does not hold; empty for a sound one.
 
@@ -57,6 +73,25 @@ def broken_rules(folder: Path) -> list[str]:
         if str(path) not in named and path.name.rpartition("-")[0] not in open_ones:
             found.append(f"litter without a name: {path}")
     return found
+
+
+def litter(folder: Path) -> set[str]:
+    """The files of the warehouse that our tables do not know, by a walk of the disk."""
+    known = {path for (path,) in ask(folder, "SELECT path FROM data_files")}
+    known |= {path for (path,) in ask(folder, "SELECT path FROM metadata_files")}
+    walked = (p for p in (folder / "warehouse").rglob("*") if p.is_file())
+    return {str(p) for p in walked if ".quarantine" not in p.parts} - known
+
+
+def seen_by_people(folder: Path) -> tuple[object, ...]:
+    """What a person sees of a lake: the datasets, their versions, tags and rows."""
+    with opened(folder) as lake:
+        listed = [lake.describe(str(d.name)) for d in lake.ls()]
+        told = [(str(d.name), d.summary.version, d.summary.rows, d.summary.owner, sorted(d.tags))
+                for d in listed]  # fmt: skip
+        rows = [sorted(map(str, lake.to_arrow(str(d.name)).to_pylist())) for d in listed
+                if not d.name.name.endswith("quarantine")]  # fmt: skip
+    return told, rows
 
 
 def _unordered(folder: Path) -> list[str]:

@@ -41,6 +41,7 @@ class Ran:
     code: int
     raw: bytes
     err: str
+    calls: list[tuple[str, str]] = field(default_factory=list)  # seen by a watch: name, path
 
     @property
     def out(self) -> str:
@@ -169,9 +170,10 @@ class Server:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, f"{' '.join(told)} ended its process"
-        code, out, err = json.loads(line)
+        code, out, err, *seen = json.loads(line)
         said = base64.b64decode(err).decode("utf-8", "replace")
-        return Ran(tuple(told), code, base64.b64decode(out), said)
+        calls = [(name, path) for name, path in seen[0]] if seen else []
+        return Ran(tuple(told), code, base64.b64decode(out), said, calls)
 
     def close(self) -> None:
         """End the process."""
@@ -229,7 +231,20 @@ class ForkingShell(Shell):
         if stdin is not None:
             return super().run(*words, stdin=stdin, env=env, cwd=cwd)
         place = str(cwd or self.cwd)
-        return self._server.run(words, lambda told: [told, place, dict(env or {})])
+        return self._server.run(words, lambda told: [told, place, dict(env or {}), None])
+
+    def watched(self, *words: str | Path, calls: str = "writes", **order: str | int | Path) -> Ran:
+        """Run a command under a watch of its system calls below the folder.
+
+        Args:
+            *words: the command.
+            calls: `writes`, `reads` or `sockets`.
+            **order: `fault` and `number` fail the so-manieth call that the fault can befall;
+                `record` is a file for everything that was done.
+        """
+        watch = {"root": str(self.cwd), "calls": calls}
+        watch |= {key: str(v) if isinstance(v, Path) else v for key, v in order.items()}
+        return self._server.run(words, lambda told: [told, str(self.cwd), {}, watch])
 
 
 def files_of(folder: Path) -> dict[str, str]:
