@@ -329,7 +329,8 @@ def refuse_unfit(names: Sequence[str], where: str) -> None:
     """Refuse names of columns that DuckDB would change, or not take.
 
     Raises:
-        InvalidInput: there is none, one is blank, or two are the same but for their case.
+        InvalidInput: there is none, one is blank or has a NUL, at which DuckDB cuts what Arrow
+            hands to it, or two are the same but for their case.
     """
     if not names:
         raise InvalidInput(f"{where} has no columns.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -218,13 +219,19 @@ def init_lake(
         The settings and what a person should know.
 
     Raises:
+        InvalidInput: no folder can have this name.
         Conflict: there is a lake already.
         StoreUnreachable: the store or the warehouse cannot be made.
     """
     from catalog.metadata import database as store
 
     root = Path(folder).expanduser().resolve()
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno not in {errno.ENAMETOOLONG, errno.ENOTDIR}:
+            raise
+        raise InvalidInput(f"{root} cannot be a folder: {error.strerror}.") from error
     url = settings.absolute_database(root, database)
     place = settings.absolute_warehouse(root, warehouse)
     state = root / ".lakectl"

@@ -46,7 +46,7 @@ def find_root(lake: str | None = None) -> Path:
     named = lake or os.environ.get("LAKECTL_LAKE")
     if named:
         root = Path(named).expanduser().resolve()
-        if (root / FILE).is_file():
+        if os.path.isfile(root / FILE):  # says no, too, to a name that no file can have
             return root
         raise NotFound(
             f"There is no lake in {root}: it has no {FILE}.",

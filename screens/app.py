@@ -58,6 +58,7 @@ class LakeApp(App[int]):
         self._scrub = Scrub()
         self._query: QueryScreen | None = None
         self.crash: BaseException | None = None
+        self._leaving = False
         if plain or os.environ.get("LAKECTL_THEME") == "ansi":
             self.theme = "ansi-dark"
 
@@ -211,6 +212,7 @@ class LakeApp(App[int]):
         self.push_screen(TagScreen(event), lambda tag: event.then(tag) if tag else None)
 
     def _leave(self) -> None:
+        self._leaving = True
         if self._query is not None:
             threading.Thread(target=self.backend.cancel_sql, daemon=True).start()
         self.exit(0)
@@ -222,6 +224,8 @@ class LakeApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep the error for `screens.start` and leave; the stock report prints local variables."""
+        if self._leaving:  # a screen that was on its way has lost its widgets: no error to tell of
+            return
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         self.crash = self.crash or error

@@ -8,14 +8,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from catalog.errors import InvalidName
 from catalog.names import check_ref
 from screens import messages
 from screens.keys import bindings
-from screens.steady import Steady
+from screens.steady import Window
 from screens.widgets.facts import Facts, Line, wrapped
 from screens.widgets.line_edit import LineEdit
 
@@ -62,7 +61,7 @@ class Answer(Widget, can_focus=True):
         event.prevent_default()
 
 
-class ConfirmScreen(Steady, ModalScreen[bool]):
+class ConfirmScreen(Window[bool]):
     """Tells what would happen, shows the shell line, and asks."""
 
     BINDINGS = bindings("window")
@@ -96,7 +95,7 @@ class ConfirmScreen(Steady, ModalScreen[bool]):
         self.dismiss(False)
 
 
-class TagScreen(Steady, ModalScreen[str | None]):
+class TagScreen(Window[str | None]):
     """Asks for the name of a tag and says at once when it cannot be one."""
 
     BINDINGS = bindings("window")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from screens import commands
 from screens.commands import Command, Context
 from screens.keys import bindings
-from screens.steady import Steady
+from screens.steady import Window
 from screens.text import width
 from screens.widgets.columns import Column
 from screens.widgets.grid import Grid
@@ -23,7 +22,7 @@ def all_keys(command: Command) -> str:
     return " ".join(commands.shown_key(k) for k in command.keys.split(","))
 
 
-class HelpScreen(Steady, ModalScreen[None]):
+class HelpScreen(Window[None]):
     """Every command that works where it was opened, and the shell line that does the same."""
 
     BINDINGS = bindings("window")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from catalog.errors import LakeError
 from screens import commands
@@ -18,7 +17,7 @@ from screens.help import all_keys
 from screens.keys import bindings
 from screens.off_loop import Lane
 from screens.shared import Shared
-from screens.steady import Steady
+from screens.steady import Window
 from screens.widgets.columns import Column
 from screens.widgets.grid import Grid
 from screens.widgets.line_edit import LineEdit
@@ -57,7 +56,7 @@ def matching(choices: Sequence[Choice], typed: str) -> list[Choice]:
     return [choice for _, choice in ranked[:MOST]]
 
 
-class PaletteScreen(Steady, ModalScreen[Choice | None]):
+class PaletteScreen(Window[Choice | None]):
     """Type, choose, enter."""
 
     BINDINGS = bindings("window")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-# C0, DEL, C1, marks that reorder text, and the code points that no terminal can draw.
-_FORBIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
+from screens.text import UNSEEN
+
+_JOINER = "\u200d"  # stays in what a person types: emoji would fall apart into wider ones
 
 
 class Scrub(LineFilter):
@@ -20,8 +16,10 @@ class Scrub(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments of a line without forbidden characters."""
-        if not any(_FORBIDDEN.search(segment.text) for segment in segments):
+        if not any(UNSEEN.search(segment.text) for segment in segments):
             return segments
-        return [
-            Segment(_FORBIDDEN.sub("", text), style, control) for text, style, control in segments
-        ]
+        return [Segment(_without(text), style, control) for text, style, control in segments]
+
+
+def _without(text: str) -> str:
+    return UNSEEN.sub(lambda found: _JOINER if found[0] == _JOINER else "", text)

@@ -1,10 +1,16 @@
-"""Screens that settle on one size."""
+"""Screens that settle on one size, and windows that close once."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from textual import events
+from textual.await_complete import AwaitComplete
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import ModalScreen
+
+T = TypeVar("T")
 
 
 class Steady(MessagePump):
@@ -20,3 +26,14 @@ class Steady(MessagePump):
         if isinstance(message, events.Resize) and message.size != self.app.size:
             return False
         return super().post_message(message)
+
+
+class Window(Steady, ModalScreen[T]):
+    """For windows over a screen: an answer that is given twice counts once."""
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close the window with an answer, unless it is closed already.
+
+        A second escape may be under way while the first is heeded, and would close what is below.
+        """
+        return super().dismiss(result) if self.is_current else AwaitComplete()

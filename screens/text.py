@@ -6,6 +6,7 @@ use it too, and they must start fast.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,6 +16,13 @@ NULL = "·"
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CODED = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARKS_IN_A_ROW = 4
+# What orders a terminal, hides or reorders text, or cannot be written: C0, DEL, C1, the marks of
+# category Cf, the separators of lines and paragraphs, lone surrogates, tags.
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]"
+)
 _BARS = "▁▂▃▄▅▆▇█"
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -31,11 +39,12 @@ def safe(value: object, limit: int = 2000, multiline: bool = False) -> str:
         multiline: keep line feeds.
     """
     text = value if isinstance(value, str) else str(value)
-    if text.isascii() and text.isprintable():
-        return text if len(text) <= limit else text[:limit] + "…"
+    head, more = text[:limit], "…" if len(text) > limit else ""  # what is cut is not looked at
+    if head.isascii() and head.isprintable():
+        return head + more
     shown: list[str] = []
     marks = 0
-    for char in text[:limit]:
+    for char in head:
         category = unicodedata.category(char)
         if category in {"Mn", "Me"}:
             marks += 1
@@ -47,7 +56,7 @@ def safe(value: object, limit: int = 2000, multiline: bool = False) -> str:
             shown.append(char)
         elif char != "\u200d":  # joins emoji into clusters that terminals draw in other widths
             shown.append(_visible(char, category))
-    return "".join(shown) + ("…" if len(text) > limit else "")
+    return "".join(shown) + more
 
 
 def _visible(char: str, category: str) -> str:

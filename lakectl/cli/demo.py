@@ -162,7 +162,8 @@ def _prepare(root: Path, rows: int, url: str | None) -> None:
     if rows < 10:
         raise InvalidInput("The demo needs 10 taxi trips at least.")
     inbox = root / "inbox"
-    inbox.mkdir(parents=True, exist_ok=True)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    inbox.mkdir(mode=0o700, exist_ok=True)
     started = time.monotonic()
     output.note(f"Laying out flights and {rows:,} taxi trips in {inbox} …")
     demo_data.flights(inbox)

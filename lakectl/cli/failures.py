@@ -15,6 +15,7 @@ from lakectl.cli.output import json_text
 from screens.text import safe
 
 CRASH, INTERRUPTED = 70, 130
+_LONGEST_TRACE = 100_000  # characters: its messages quote what others wrote
 # Of a lake's own files such an error is told where it happens; what comes up here is the output.
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -27,7 +28,8 @@ def tell(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if "--debug" in arguments or os.environ.get("LAKECTL_DEBUG"):
-        traceback.print_exception(error)
+        trace = "".join(traceback.format_exception(error))
+        sys.stderr.write(safe(trace, limit=_LONGEST_TRACE, multiline=True))
     code, message, hint, exit_code = _read(error)
     if _wants_json(arguments):
         told: dict[str, object] = {"code": code, "message": message, "hint": hint}

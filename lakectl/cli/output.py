@@ -7,21 +7,21 @@ import itertools
 import json
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from lakectl.cli import table
-from screens.text import cell, plural, safe, size
+from screens.text import UNSEEN, cell, plural, safe, size
 
 if TYPE_CHECKING:
     from catalog.model import IngestReport
 
-_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_WHOLE = 1 << 30  # characters: nothing is cut that was asked for as CSV or TSV
 
 
 def note(sentence: str) -> None:
@@ -99,7 +99,7 @@ def print_json(value: Any) -> None:
 def json_text(value: Any) -> str:
     """JSON that commands no terminal: the controls that JSON itself leaves as they are, escaped."""
     text = json.dumps(value, ensure_ascii=False)
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def narrate_load(report: IngestReport) -> None:
@@ -163,15 +163,20 @@ def print_rows(
 
 
 def _print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:
-    """CSV or TSV, each row as it comes: a result may be endless, and its reader `head`."""
+    """CSV or TSV, each row as it comes: a result may be endless, and its reader `head`.
+
+    A pipe or a file gets the values exactly, a terminal what cannot command it.
+    """
     lines = itertools.chain([list(columns)], ([_raw(v) for v in row] for row in rows))
+    shown = partial(safe, limit=_WHOLE) if sys.stdout.isatty() else str
     if form == "csv":
         import csv
 
-        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([shown(cell) for cell in line] for line in lines)
         return
     for line in lines:
-        sys.stdout.write("\t".join(_tabless(cell) for cell in line) + "\n")
+        sys.stdout.write("\t".join(shown(_tabless(cell)) for cell in line) + "\n")
 
 
 def _print_objects(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str) -> None:

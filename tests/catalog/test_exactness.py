@@ -94,6 +94,7 @@ def test_a_parquet_file_that_would_come_in_bent_is_refused(
         (pa.table({}), "has no columns"),
         (pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), "two columns called"),
         (pa.table({"": [1]}), "without a name"),
+        (pa.table({"a\x00b": [1]}), "NUL in its name"),
     ],
 )
 def test_an_arrow_file_with_unfit_names_is_refused(
@@ -104,6 +105,12 @@ def test_an_arrow_file_with_unfit_names_is_refused(
         writer.write_table(table)
     with pytest.raises(InvalidInput, match=told):
         lake.ingest(IngestRequest(into="n.t", sources=(str(path),)))
+    assert lake.ls() == []
+
+
+def test_a_frame_with_a_name_that_would_be_cut_is_refused(lake: Lake) -> None:
+    with pytest.raises(InvalidInput, match="NUL in its name"):
+        lake.dataset("n.t").append(pa.table({"a\x00b": [1]}))
     assert lake.ls() == []
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pyarrow as pa
+import pytest
 from textual import events
 from textual.geometry import Size
 
 from catalog.altering import Annotation
 from catalog.errors import StoreUnreachable
 from catalog.names import DatasetName
+from screens.app import LakeApp
 from screens.listing import Entry, Filter
 
 
@@ -398,3 +401,29 @@ def test_a_filter_reads_the_text_of_a_dataset_once_however_many_letters(lake_bac
     words = [entry.words for entry in entries]
     Filter("trips z").apply(entries)
     assert all(entry.words is text for entry, text in zip(entries, words, strict=True))
+
+
+@pytest.mark.parametrize("keys", ["s q enter ?", "z q ? 1", "2 ? q 2 ?", "enter q 1 ?"])
+async def test_q_leaves_while_a_screen_is_on_its_way_and_keys_wait(lake_backend, keys):
+    app = LakeApp(lake_backend, poll=0)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for key in keys.split():  # typed ahead: none waits for what the one before it does
+            name = {"?": "question_mark"}.get(key, key)
+            app.post_message(events.Key(name, key if len(key) == 1 else None))
+        while app.is_running:
+            await asyncio.sleep(0.01)
+    assert app.crash is None
+    assert app.return_code == 0
+
+
+@pytest.mark.parametrize("window", ["ctrl+p", "question_mark", "z"])
+async def test_escape_pressed_twice_closes_a_window_once(lake_backend, drive, window):
+    async with drive(lake_backend) as driver:
+        await driver.press("enter", window)
+        screen = driver.app.screen
+        for _ in range(2):
+            driver.app.post_message(events.Key("escape", None))
+        screen.dismiss(None)
+        await driver.settle()
+        assert driver.app.crash is None

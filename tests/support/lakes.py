@@ -26,6 +26,17 @@ def lake(fresh_lake: Path, tmp_path: Path) -> Shell:
     return Shell(tmp_path / "lake")
 
 
+@pytest.fixture(scope="session")
+def evil_lake(fresh_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A lake full of payloads, in a folder whose name is one; no test may change it."""
+    import hostile_lake
+
+    folder = tmp_path_factory.mktemp("evil") / hostile_lake.FOLDER
+    shutil.copytree(fresh_lake, folder)
+    hostile_lake.fill(folder)
+    return Shell(folder)
+
+
 @pytest.fixture
 def warm_lake(lake: Shell) -> Iterator[WarmShell]:
     """The same, its commands one after another in one process: for stories of many commands."""
