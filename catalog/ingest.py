@@ -311,6 +311,8 @@ def _put_aside(work: staging.Work, plan: Plan, rejects: Rejects) -> Iterator[Non
 
     key = quarantine.key_for(work.key)
     if work.handles.reader.landed(key) is None:
+        for left in quarantine.left_behind(work.handles, plan.name, work.seen):
+            undoing.take_back_load(work.handles, left)
         _quarantine(work, plan, rejects, key)
     try:
         yield
@@ -331,13 +333,14 @@ def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects, key: str) -> N
         message=f"rejected while loading {plan.name}",
         run_id=plan.request.run_id,
         write_key=key,
+        if_seen="load",
     )
     select = rejects_select(rejects)
     dataset = _existing(work.handles, name)
     aside = plan_for(work.con, request, name, dataset, REJECT_FIELDS, select)
     with _announced(work.handles, aside) as target:
         written = staging.copy(work, aside, target)
-        _finish(replace(work, seen=None), aside, target, written, 0)
+        _finish(work, aside, target, written, 0)
 
 
 def _load_frame(

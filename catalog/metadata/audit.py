@@ -131,3 +131,13 @@ def ledger_without_version(reader: Reader, dataset_id: str) -> list[str]:
         id=dataset_id,
     )
     return [str(key) for (key,) in found]
+
+
+def keys_of(reader: Reader, dataset_id: str, content: str) -> set[str]:
+    """The keys of the writes that brought these bytes into a dataset."""
+    found = reader.rows(
+        "SELECT key FROM ledger WHERE dataset_id = :id AND content = :content",
+        id=dataset_id,
+        content=content,
+    )
+    return {str(key) for (key,) in found}

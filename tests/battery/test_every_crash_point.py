@@ -105,5 +105,7 @@ def test_a_change_that_is_stopped_is_done_or_not_done(
     assert mended.code == 0, mended.err
     assert [f for f in mended.json["findings"] if f["kind"] == "orphan"] == []
     assert litter(forked.cwd) == set()
+    if "quarantine" in ways[-1]:
+        assert forked.one("SELECT count(*) FROM n.t_quarantine") == 1
     if ways[-1] == _LOAD:
         assert forked.sql("FROM n.t ORDER BY a") == [{"a": n, "b": n} for n in (1, 2, 3, 4)]

@@ -178,6 +178,7 @@ def _internet() -> dict[str, str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.usefixtures("no_umask")
+@pytest.mark.one_form
 def test_a_fresh_install_is_closed_to_others_and_listens_to_nobody(
     home: Path, figure: Figure
 ) -> None:

@@ -84,6 +84,7 @@ def _is_sound_and_goes_on(lake: ForkingShell, where: str) -> None:
     lake.ok("ingest", "after.csv", "--into", "n.after")
 
 
+@pytest.mark.one_form
 def test_every_file_is_safe_before_the_pointer_moves(
     forked: ForkingShell, tmp_path: Path, figure: Figure
 ) -> None:

@@ -61,13 +61,19 @@ class Hosts(App[None]):
         self.query_one(StatusLine).say("bad", self.text)
 
 
-async def test_no_bar_pane_or_line_takes_markup_or_controls_from_data(hostile):
+@pytest.mark.one_form
+async def test_no_bar_pane_or_line_takes_markup_or_controls_from_data(hostile, figure):
     for text in (*hostile, "\ud800 lone"):
         app = Hosts(text)
         async with app.run_test(size=(60, 20)) as pilot:
             await pilot.pause()
             strips = app.screen._compositor.render_strips()
             assert is_clean("".join(s.text for strip in strips for s in strip))
+    figure(
+        "T2",
+        f"{len(hostile) + 1} texts with markup or controls in every bar, pane, line and message",
+        "each shown as it is; no error of markup, no control on the screen",
+    )
 
 
 async def test_a_question_shows_what_it_is_told_as_it_is(hostile):
