@@ -15,6 +15,7 @@ from typing import Any
 from catalog.errors import InvalidInput
 
 MAX_DEPTH = 60  # PyIceberg takes twelve frames of the stack for each level of a schema
+MAX_LISTS = 16  # DuckDB's Parquet reader takes twice as long for each list or map in another
 _DECIMAL = re.compile(r"decimal\((\d+),\s*(\d+)\)\Z")
 
 _ICEBERG_TO_DUCKDB = {
@@ -254,13 +255,14 @@ def field_from_json(found: dict[str, Any]) -> Field:
     return Field(found["id"], found["name"], kind, bool(found.get("required")), found.get("doc"))
 
 
-def from_duckdb(kind: Any, column: str, depth: int = 0) -> Type:
+def from_duckdb(kind: Any, column: str, depth: int = 0, lists: int = 0) -> Type:
     """Let a DuckDB type through the gate.
 
     Args:
         kind: a DuckDB type object: `str()` gives its SQL, `.id` its family, `.children` its parts.
         column: the dotted name of the column, for the sentence.
         depth: how deep this type stands inside the column.
+        lists: how many of the types around it are lists or maps.
 
     Returns:
         The Iceberg type that holds every one of its values; field ids are 0.
@@ -268,17 +270,19 @@ def from_duckdb(kind: Any, column: str, depth: int = 0) -> Type:
     Raises:
         InvalidInput: no type of Iceberg v2 holds it without loss; the hint is a cast that would do.
     """
-    if depth > MAX_DEPTH:
+    family = str(kind.id)
+    lists += family in {"map", "list", "array"}
+    if depth > MAX_DEPTH or lists > MAX_LISTS:
+        most = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_LISTS} lists or maps"
         raise InvalidInput(
-            f"Column {column.split('.')[0]!r} is nested deeper than {MAX_DEPTH} levels.",
+            f"Column {column.split('.')[0]!r} is nested deeper than {most}.",
             "Keep it as text: CAST(… AS VARCHAR) in --select.",
         )
-    family = str(kind.id)
     if family == "decimal":
         precision, scale = (int(value) for _, value in kind.children)
         return decimal(precision, scale)
     if family in {"struct", "map", "list", "array"}:
-        return _nested(kind, family, column, depth)
+        return _nested(kind, family, column, (depth + 1, lists))
     name = "VARCHAR" if family == "enum" else str(kind)
     if family == "union":
         name = "UNION"
@@ -295,17 +299,17 @@ def from_duckdb(kind: Any, column: str, depth: int = 0) -> Type:
     )
 
 
-def _nested(kind: Any, family: str, column: str, depth: int) -> Type:
+def _nested(kind: Any, family: str, column: str, inside: tuple[int, int]) -> Type:
     parts = [(str(n), t) for n, t in kind.children if n != "size"]
     if family == "struct":
         refuse_twins([n for n, _ in parts], f"struct {column!r}")
-        inner = (Field(0, n, from_duckdb(t, f"{column}.{n}", depth + 1)) for n, t in parts)
+        inner = (Field(0, n, from_duckdb(t, f"{column}.{n}", *inside)) for n, t in parts)
         return Struct(tuple(inner))
     if family == "map":
-        key = Field(0, "key", from_duckdb(parts[0][1], f"{column}.key", depth + 1), required=True)
-        value = from_duckdb(parts[1][1], f"{column}.value", depth + 1)
+        key = Field(0, "key", from_duckdb(parts[0][1], f"{column}.key", *inside), required=True)
+        value = from_duckdb(parts[1][1], f"{column}.value", *inside)
         return MapOf(key, Field(0, "value", value))
-    return ListOf(Field(0, "element", from_duckdb(parts[0][1], f"{column}.element", depth + 1)))
+    return ListOf(Field(0, "element", from_duckdb(parts[0][1], f"{column}.element", *inside)))
 
 
 def refuse_twins(names: Sequence[str], where: str) -> None:

@@ -178,3 +178,16 @@ def test_a_partition_that_only_the_folder_names_is_told(
     report = lake.ingest(IngestRequest(into="n.t", sources=(str(tmp_path / "trips"),)))
     assert rows("n.t") == [{"id": 1}]
     assert any("year=2021 looks like a partition" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("wrap", [pa.list_, lambda kind: pa.map_(pa.string(), kind)])
+def test_lists_in_lists_are_refused_where_reading_them_would_take_for_ever(
+    lake: Lake, wrap: Callable[[pa.DataType], pa.DataType]
+) -> None:
+    kind = pa.int64()
+    for _ in range(16):
+        kind = wrap(kind)
+    lake.dataset("n.t").append(pa.table({"a": pa.array([None], kind)}))
+    with pytest.raises(InvalidInput, match="'a' is nested deeper than 16 lists or maps"):
+        lake.dataset("n.u").append(pa.table({"a": pa.array([None], wrap(kind))}))
+    assert [str(d.name) for d in lake.ls()] == ["n.t"]
