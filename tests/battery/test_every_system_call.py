@@ -47,7 +47,10 @@ def again(forked: ForkingShell, tmp_path: Path) -> Callable[[], None]:
 
 @pytest.mark.parametrize(
     ("change", "step"),
-    [("load", 29), *(pytest.param(c, 1, marks=pytest.mark.battery) for c in _CHANGES)],
+    [
+        ("load", 29),
+        *(pytest.param(c, 1 if c == "load" else 5, marks=pytest.mark.battery) for c in _CHANGES),
+    ],
 )
 def test_a_change_survives_every_failing_call(
     forked: ForkingShell, again: Callable[[], None], figure: Figure, change: str, step: int
