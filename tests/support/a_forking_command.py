@@ -69,11 +69,7 @@ def _watch(child: int, order: dict[str, Any]) -> tuple[int, list[tuple[str, str]
     root = order["root"]
     status = system_calls.watch(child, _GROUPS[order["calls"]], root, decide, recorder)
     if "record" in order:
-        lines = [
-            json.dumps([name, paths, offset, base64.b64encode(data).decode()])
-            for name, paths, offset, data in recorder.done
-        ]
-        Path(order["record"]).write_text("".join(f"{line}\n" for line in lines))
+        recorder.save(Path(order["record"]))
     return status, seen
 
 

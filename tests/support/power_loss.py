@@ -133,14 +133,20 @@ class Disk:
         else:
             names.pop(path, None)
 
-    def cut(self, chance: random.Random | None = None) -> None:
+    def unsafe(self, path: str) -> tuple[bool, bool]:
+        """Whether bytes of a file, and its name, are not on the disk yet."""
+        file = self._file(path)
+        return bool(file.since), self._safe.get(path) is not file
+
+    def cut(self, chance: random.Random | None = None, *, names_too: bool = True) -> None:
         """Put onto the real folder what a power cut at this instant leaves.
 
         Args:
             chance: keeps a part of what was not synced; without it all of that is lost.
+            names_too: whether names that were not synced are lost as well, not bytes alone.
         """
-        names = dict(self._safe)
-        for change in self._names:
+        names = dict(self._safe if names_too else self._now)
+        for change in self._names if names_too else ():
             if chance is not None and chance.random() < 0.5:
                 self._settle(names, change)
         shutil.rmtree(self._root)

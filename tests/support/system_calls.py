@@ -9,8 +9,10 @@ the process: this reaches SQLite and DuckDB as well as our own code. See `man 2 
 
 from __future__ import annotations
 
+import base64
 import ctypes
 import errno
+import json
 import os
 import platform
 import signal
@@ -252,6 +254,14 @@ class Recorder:
         elif call.name == "unlinkat":
             offset = call.args[2]
         self.done.append((call.name, call.paths, offset, data))
+
+    def save(self, path: Path) -> None:
+        """Write a line of JSON for each call; `power_loss.events_of` reads them."""
+        lines = [
+            json.dumps([name, paths, offset, base64.b64encode(data).decode()])
+            for name, paths, offset, data in self.done
+        ]
+        path.write_text("".join(f"{line}\n" for line in lines))
 
     @staticmethod
     def _place(call: Call) -> int:

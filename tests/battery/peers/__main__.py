@@ -5,10 +5,10 @@
     python -m tests.battery.peers --proofs L3 L5        some of the proofs
 
 Each peer has a virtual environment of its own, made on first use where
-tests/support/own_environment.py says; L6 needs strace. A peer is used as its documentation says,
-with what it sets by default; the patient ones use its settings for conflicts and its means against
-doubled loads, and are run where these matter. It asserts nothing: the table that it prints is for
-people to read. Waits are of this machine, with whatever else runs on it.
+tests/support/own_environment.py says; L6 needs Linux on x86-64. A peer is used as its documentation
+says, with what it sets by default; the patient ones use its settings for conflicts and its means
+against doubled loads, and are run where these matter. It asserts nothing: the table that it prints
+is for people to read. Waits are of this machine, with whatever else runs on it.
 """
 
 from __future__ import annotations

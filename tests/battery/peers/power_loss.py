@@ -1,198 +1,147 @@
 """L6: the power is cut at random instants of some appends; every byte not synced by then is gone.
 
-The calls of a process that appends are recorded with strace, contents and all, and replayed on a
-model of a disk (`syscalls.Disk`) up to a random one of them. What would survive is put where the
-lake was, and the lake's own reader reads it. The second pair of rows drops names as well, those
-whose folder was not synced, and brings back those whose removal was not.
+The system calls of processes that append are recorded, contents and all, and replayed on the model
+of a disk that the battery's own proof uses, up to a random one of them. What would survive is put
+where the lake was, and the lake's own reader reads it. The second pair of rows drops names as well,
+those whose folder was not synced, and brings back those whose removal was not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import shutil
 import subprocess
+import sys
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import a_recorded_command
+from power_loss import Disk, Event, events_of
+
 from tests.battery.peers import lakes
 from tests.battery.peers.lakes import Broken, Peer
-from tests.battery.peers.syscalls import Call, Disk, calls, recorder
 
 _ROWS = 500
 _APPENDS = 5
 _SHORT, _LONG = 25, 100
 
 
-@dataclass
-class _State:
-    """A disk after a cut, and the loads that were answered before it."""
-
-    files: dict[str, bytes]
-    folders: set[str]
-    answered: frozenset[int]
-    times: int = 1
-
-
-@dataclass
-class _Order:
-    """Of the files that an append made and the table refers to: what was synced by the answer."""
-
-    files: int = 0
-    unsynced: int = 0
-    names: int = 0  # not synced in their folder
-    answers: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-
-
 def prove(peer: Peer, long: bool, chance: random.Random) -> dict[str, str]:
     """Cut the power so often."""
     cuts = _LONG if long else _SHORT
     with lakes.new(peer) as lake:
-        shutil.copytree(lake, lake.with_name("before"))
-        record = lake.with_name("calls")
-        _record(peer, lake, record)
-        named = set(peer.ask("files", lake)["named"])
-        shutil.rmtree(lake)
-        shutil.copytree(lake.with_name("before"), lake)
+        before = lake.with_name("before")
+        shutil.copytree(lake, before)
+        old = _named(peer, lake)
+        appends, brought = [], []
+        for number in range(_APPENDS):
+            appends.append(_recorded(peer, lake, number))
+            named = _named(peer, lake)
+            brought.append({path for path in named - old if path.startswith(str(lake))})
+            old |= named
         try:
-            order, states = _replay(lake, record, named, cuts, chance)
-        except NotImplementedError as error:
-            raise Broken(f"the model does not know that {error}") from error
-        found = {
-            "L6 put through": f"{cuts} cuts in {_APPENDS} appends",
-            "L6 files of an append / not synced when it was answered": _of_each(order),
-            "L6 files whose name was not synced": f"{order.names / order.answers:.1f}",
-        }
-        for names_too, what in ((False, "bytes"), (True, "bytes and names")):
-            found |= _judge(peer, lake, states[names_too], what)
-    return found
+            found = _synced(before, lake, appends, brought)
+            for names_too, what in ((False, "bytes"), (True, "bytes and names")):
+                points = sorted(chance.choices(range(sum(map(len, appends))), k=cuts))
+                _restore(before, lake)
+                found |= _cut(peer, lake, appends, points, names_too, what)
+        except AssertionError as error:
+            raise Broken(f"the model of the disk: {error}") from error
+    return {"L6 put through": f"{cuts} cuts in {_APPENDS} appends", **found}
 
 
-def _record(peer: Peer, lake: Path, record: Path) -> None:
-    """Append under strace.
+def _named(peer: Peer, lake: Path) -> set[str]:
+    """The files that the table refers to."""
+    return set(peer.ask("files", lake)["named"])
+
+
+def _recorded(peer: Peer, lake: Path, load: int) -> list[Event]:
+    """What one append does.
 
     Raises:
-        Broken: that failed; strace may be missing.
+        Broken: it failed.
     """
-    try:
-        one = peer.start_by(recorder(record), "append", lake, 1000, _APPENDS, _ROWS)
-    except FileNotFoundError as error:
-        raise Broken("strace is not there") from error
+    record = lake.with_name("record")
+    script = [sys.executable, a_recorded_command.__file__, str(record), str(lake)]
+    one = peer.start_by(script, "append", lake, load, 1, _ROWS)
     said, complained = one.communicate("\n", timeout=300)
     answers = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    if len(answers) != _APPENDS or any(answer["error"] for answer in answers):
-        raise Broken(f"the recorded appends failed: {said[-300:]} {complained[-300:]}")
+    if len(answers) != 1 or answers[0]["error"]:
+        raise Broken(f"a recorded append failed: {said[-300:]} {complained[-300:]}")
+    return events_of(record)
 
 
-def _replay(
-    lake: Path, record: Path, named: set[str], cuts: int, chance: random.Random
-) -> tuple[_Order, dict[bool, list[_State]]]:
-    """Replay the calls; returns what the order tells and the states at random cuts."""
-    all_calls = list(calls(record))
-    first, last = _busy(lake, all_calls)
-    instants = Counter(chance.choices(range(first, last + 1), k=cuts))
-    disk, order = Disk(lake), _Order()
-    old = set(disk.names)
-    answered: set[int] = set()
-    states: dict[bool, dict[str, _State]] = {False: {}, True: {}}
-    for number, call in enumerate(all_calls):
-        disk.replay(call)
-        if (load := _answer(call)) is not None:
-            answered.add(load)
-            _check(disk, (set(disk.names) & named) - old, order)
-            old = set(disk.names)
-        for names_too in (False, True) if instants[number] else ():
-            files = disk.surviving(names_too)
-            folders = disk.durable_folders if names_too else disk.folders
-            state = _State(files, set(folders), frozenset(answered), instants[number])
-            same = states[names_too].setdefault(_key(state), state)
-            same.times += instants[number] if same is not state else 0
-    return order, {names_too: list(found.values()) for names_too, found in states.items()}
+def _restore(before: Path, lake: Path) -> None:
+    shutil.rmtree(lake)
+    shutil.copytree(before, lake)
 
 
-def _busy(lake: Path, all_calls: list[Call]) -> tuple[int, int]:
-    """The first call that changes the lake, and the last one."""
-    disk, found = Disk(lake), []
-    for number, call in enumerate(all_calls):
-        before = disk.changes
-        disk.replay(call)
-        if disk.changes != before or _answer(call) is not None:
-            found.append(number)
-    return found[0], found[-1]
+def _synced(
+    before: Path, lake: Path, appends: list[list[Event]], brought: list[set[str]]
+) -> dict[str, str]:
+    """Of the files that an append made: what was on the disk when it was answered."""
+    _restore(before, lake)
+    disk = Disk(lake)
+    files = bytes_missing = names_missing = 0
+    for events, new in zip(appends, brought, strict=True):
+        for event in events:
+            disk.apply(event)
+        states = [disk.unsafe(path) for path in new]
+        files += len(states)
+        bytes_missing += sum(data for data, _ in states)
+        names_missing += sum(name for _, name in states)
+    each = f"{files / _APPENDS:.1f} / {bytes_missing / _APPENDS:.1f}"
+    return {
+        "L6 files of an append / not synced when it was answered": each,
+        "L6 files whose name was not synced": f"{names_missing / _APPENDS:.1f}",
+    }
 
 
-def _answer(call: Call) -> int | None:
-    """The load whose success is told by this call."""
-    if call.name == "write" and call.words[0] == "1" and b'"load"' in call.texts[0]:
-        told: int = json.loads(call.texts[0])["load"]
-        return told
-    return None
-
-
-def _check(disk: Disk, new: set[str], order: _Order) -> None:
-    order.answers += 1
-    for path in new:
-        order.files += 1
-        if not disk.names[path].synced:
-            order.unsynced += 1
-            order.kinds[Path(path).suffix or Path(path).name] += 1
-        if disk.durable_names.get(path) is not disk.names[path]:
-            order.names += 1
-
-
-def _of_each(order: _Order) -> str:
-    kinds = ", ".join(sorted(order.kinds))
-    each = f"{order.files / order.answers:.1f} / {order.unsynced / order.answers:.1f}"
-    return f"{each} ({kinds})" if kinds else each
-
-
-def _key(state: _State) -> str:
-    digest = hashlib.sha256(repr(sorted(state.answered)).encode())
-    for path in sorted(state.files):
-        digest.update(f"{path} {len(state.files[path])} ".encode() + state.files[path])
-    return digest.hexdigest()
-
-
-def _judge(peer: Peer, lake: Path, states: list[_State], what: str) -> dict[str, str]:
-    """Have the lake read in each state."""
-    cuts = sum(state.times for state in states)
-    opened = kept = wrong = 0
+def _cut(
+    peer: Peer,
+    lake: Path,
+    appends: list[list[Event]],
+    points: list[int],
+    names_too: bool,
+    what: str,
+) -> dict[str, str]:
+    """Have the lake read after each cut."""
+    ends = [sum(map(len, appends[: number + 1])) for number in range(len(appends))]
+    events = [event for one in appends for event in one]
+    disk, at = Disk(lake), 0
+    opened = kept = partly = 0
     errors: Counter[str] = Counter()
     reader = peer.start("reread", lake)
     try:
-        for state in states:
-            told = _read(reader, lake, state)
+        for point in points:
+            for event in events[at : point + 1]:
+                disk.apply(event)
+            at = point + 1
+            disk.cut(names_too=names_too)
+            told = _read(reader)
             if "error" in told:
-                errors[told["error"].partition(":")[0]] += state.times
+                errors[told["error"].partition(":")[0]] += 1
                 continue
-            opened += state.times
+            opened += 1
             found = {int(load): tuple(counts) for load, counts in told["loads"].items()}
             whole = lakes.whole(found, _ROWS)
-            kept += state.times if state.answered <= whole else 0
-            wrong += state.times if found.keys() - whole else 0
+            kept += {n for n, end in enumerate(ends) if end <= at} <= whole
+            partly += bool(found.keys() - whole)
     finally:
         reader.kill()
         reader.communicate()
     told_errors = "".join(f", {count} {kind}" for kind, count in errors.most_common(2))
-    partly = f", {wrong} with a part of a load" if wrong else ""
+    parts = f", {partly} with a part of a load" if partly else ""
+    head, cuts = f"L6 unsynced {what} gone", len(points)
     return {
-        f"L6 unsynced {what} gone: table reads": f"{opened} of {cuts}{told_errors}",
-        f"L6 unsynced {what} gone: and has all that was answered": f"{kept} of {cuts}{partly}",
+        f"{head}: table reads": f"{opened} of {cuts}{told_errors}",
+        f"{head}: and has all that was answered": f"{kept} of {cuts}{parts}",
     }
 
 
-def _read(reader: subprocess.Popen[str], lake: Path, state: _State) -> dict[str, Any]:
-    """Put the state where the lake was and read it."""
-    shutil.rmtree(lake)
-    for folder in sorted(state.folders | {str(lake)}):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    for path, content in state.files.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
+def _read(reader: subprocess.Popen[str]) -> dict[str, Any]:
     assert reader.stdin is not None
     assert reader.stdout is not None
     reader.stdin.write("\n")
