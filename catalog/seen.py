@@ -94,8 +94,8 @@ class Seen:
         if self._branch != "main":
             at = dataset.branches.get(self._branch)
         while at is not None and at in known:
-            line.append(known[at])
-            at = known[at].parent_id
+            line.append(known.pop(at))  # once: rows that were tampered with may lead in a circle
+            at = line[-1].parent_id
         return line
 
     def report(self) -> IngestReport | None:

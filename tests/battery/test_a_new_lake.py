@@ -14,7 +14,7 @@ from lake_builder import opened
 from lake_shell import environment
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.battery)])
 @pytest.mark.parametrize("store", ["SQLite", "Postgres"])
 def test_eight_processes_open_a_new_lake_at_once(
     tmp_path: Path,

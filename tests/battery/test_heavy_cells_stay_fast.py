@@ -20,6 +20,7 @@ _HEAVY = {
     "emoji": "\U0001f468\u200d" * 200_000,
     "marks": "Z" + "\u0301" * 50_000,
 }
+_ROUNDS = 8
 _FIRST_PAINT, _FRAME = 0.5, 0.05  # seconds that are promised
 _BUSY = 3  # times as slow as harmless rows of the same moment may be on a machine that does more
 _MOVES = ("down", "right", "pagedown", "up", "end", "left", "home", "down")
@@ -94,17 +95,15 @@ def _measure(screen: Terminal, name: str, rounds: int) -> Measured:
     return Measured(paint, query, statistics.median(frames), max(frames))
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(8, marks=pytest.mark.battery)])
-def test_heavy_cells_are_painted_as_fast_as_harmless_ones(
-    heavy: Shell, figure: Figure, rounds: int
-) -> None:
+@pytest.mark.battery  # what it holds beside its figures, tests/screens holds
+def test_heavy_cells_are_painted_as_fast_as_harmless_ones(heavy: Shell, figure: Figure) -> None:
     found = {}
     with dashboard(heavy.cwd, size=(140, 40)) as screen:
         screen.until("n.harmless")
         screen.settle(1.0)  # what later screens need is loaded by then
         _measure(screen, "harmless", 1)
         for name in ("harmless", *_HEAVY, "many"):
-            found[name] = _measure(screen, name, rounds)
+            found[name] = _measure(screen, name, _ROUNDS)
         screen.press("1", "q")
         assert screen.end() == 0
     usual = found["harmless"]

@@ -113,7 +113,7 @@ def _doctor_lists_what_a_walk_finds(lake: Shell) -> int:
     return len(listed)
 
 
-@pytest.mark.parametrize("times", [20, pytest.param(200, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.battery)])
 def test_killed_loads_leave_every_answered_row_once(
     lake: Shell, chance: random.Random, figure: Figure, times: int
 ) -> None:

@@ -50,7 +50,7 @@ def _load(lake: lakectl.Lake, number: int) -> tuple[int, int]:
     raise AssertionError("twenty answers in a row were lost")
 
 
-@pytest.mark.parametrize("loads", [25, pytest.param(200, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("loads", [20, pytest.param(200, marks=pytest.mark.battery)])
 def test_a_load_whose_answer_was_lost_is_there_once(
     shell: Shell,
     figure: Figure,

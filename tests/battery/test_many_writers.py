@@ -51,7 +51,7 @@ def _check(lake: Shell, writers: int, times: int, answers: list[dict[str, Any]])
     ("writers", "times"),
     [
         (4, 10),
-        pytest.param(8, 25, marks=pytest.mark.slow),
+        pytest.param(8, 25, marks=pytest.mark.battery),
         pytest.param(16, 50, marks=pytest.mark.battery),
     ],
 )

@@ -62,7 +62,7 @@ def _rows(lake: lakectl.Lake, name: str = "n.t") -> list[str]:
     return sorted(map(str, lake.to_arrow(name).to_pylist()))
 
 
-@pytest.mark.parametrize("mutants", [40, pytest.param(1000, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("mutants", [15, pytest.param(1000, marks=pytest.mark.battery)])
 def test_a_damaged_data_file_is_found_and_not_read(
     story: ForkingShell,
     chance: random.Random,
@@ -114,7 +114,7 @@ def _asked(lake: lakectl.Lake) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("mutants", "repairs"), [(40, 5), pytest.param(1000, 100, marks=pytest.mark.battery)]
+    ("mutants", "repairs"), [(15, 3), pytest.param(1000, 100, marks=pytest.mark.battery)]
 )
 def test_damaged_metadata_is_found_named_and_mended(
     story: ForkingShell,

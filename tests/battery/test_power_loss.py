@@ -35,7 +35,7 @@ def _recorded(lake: ForkingShell, record: Path, *words: str) -> list[Event]:
     return events_of(record)
 
 
-@pytest.mark.parametrize("points", [10, pytest.param(100, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("points", [5, pytest.param(100, marks=pytest.mark.battery)])
 @pytest.mark.parametrize("torn", [False, True], ids=["all-lost", "some-lost"])
 def test_what_was_acknowledged_outlives_a_power_cut(
     forked: ForkingShell,

@@ -101,7 +101,7 @@ class _Sweeper:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "times"), [(60, 8), pytest.param(1000, 150, marks=pytest.mark.battery)]
+    ("rounds", "times"), [(40, 5), pytest.param(1000, 150, marks=pytest.mark.battery)]
 )
 def test_no_file_that_somebody_needs_is_swept(
     forked: ForkingShell,

@@ -175,6 +175,7 @@ def test_a_missing_data_file_is_told_without_verify(story: Lake) -> None:
         (f"DELETE FROM versions WHERE version = 2 AND {_OF_T}", Kind.VERSIONS),
         (f"DELETE FROM data_files WHERE version = 1 AND {_OF_T}", Kind.FILES),
         ("DELETE FROM file_removals", Kind.FILES),
+        (f"UPDATE versions SET parent_id = snapshot_id WHERE {_OF_T}", Kind.VERSIONS),
         (f"UPDATE versions SET rows = 99 WHERE version = 3 AND {_OF_T}", Kind.VERSIONS),
         (f"UPDATE versions SET message = 'x' WHERE version = 3 AND {_OF_T}", Kind.VERSIONS),
         ("UPDATE ledger SET snapshot_id = 7 WHERE version = 2", Kind.LEDGER),
