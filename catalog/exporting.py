@@ -61,9 +61,11 @@ def export(handles: Handles, name: str, at: str | int | None, target: str, form:
     if target.startswith("gs://"):
         return _to_object(handles, name, at, target, form)
     final = Path(target).expanduser()
-    inside = os.path.realpath(final).startswith(handles.warehouse.uri + os.sep)
-    if inside:
+    real, own = os.path.realpath(final), os.path.realpath(handles.state)
+    if real.startswith(handles.warehouse.uri + os.sep):
         raise NotAllowed(f"{target} lies in the warehouse; only the lake writes there.")
+    if real.startswith(own + os.sep) or real == os.path.join(os.path.dirname(own), "lakectl.toml"):
+        raise NotAllowed(f"{target} belongs to the lake itself; nothing was written.")
     if not final.parent.is_dir():
         raise InvalidInput(f"There is no folder {final.parent}.")
     if final.is_dir():

@@ -59,7 +59,10 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
             unreadable.append(table)
             findings.append(_unreadable(table, error))
     dead = [] if wanted else [i for i in audit.open_intents(handles.reader) if i.is_dead]
-    strays = {} if wanted else _strays(handles)
+    strays = {} if wanted or unreadable else _strays(handles)
+    for one in seen:  # wherever our rows say that a table lies: what it refers to is no stray
+        for path in one.inspection.metadata | one.inspection.files.keys():
+            strays.pop(path, None)
     findings += [_dead(intent) for intent in dead]
     for path, size in [*(o for one in seen for o in one.orphans.items()), *strays.items()]:
         findings.append(_orphan(path, size))

@@ -40,12 +40,10 @@ def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> lis
         older_than: seconds; orphans of unknown origin that are younger stay, as another engine may
             be about to refer to them.
     """
-    return [
-        *_damage(handles, seen),
-        *_rows(handles, seen),
-        *_dead_writes(handles, seen),
-        *_orphans(handles, seen, older_than),
-    ]
+    mending = [*_damage(handles, seen), *_rows(handles, seen)]
+    if any(f.severity in {Severity.DAMAGE, Severity.WRONG} for f in seen.report.findings):
+        return mending  # what a file is for is known only where everything else is in order
+    return [*mending, *_dead_writes(handles, seen), *_orphans(handles, seen, older_than)]
 
 
 def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from catalog.doctor.findings import Finding, Kind, Severity
-from catalog.errors import Conflict, LakeError, NotFound
+from catalog.errors import Conflict, LakeError, NotFound, OperationFailed
 from catalog.handles import Handles
 from catalog.iceberg import tables
 from catalog.iceberg.inspection import Inspection, inspect
@@ -99,6 +99,14 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
             pointer = handles.reader.pointer(table.name) or pointer
         known = audit.metadata_files(handles.reader, table.id)
         inspection = inspect(handles.warehouse, pointer, known)
+        state, inside = inspection.state, handles.warehouse.contain
+        # Else whatever lies where its files really are would be taken for litter.
+        if state is not None and inside(f"{state.metadata.location}/data") != inside(
+            f"{table.location}/data"
+        ):
+            raise OperationFailed(
+                f"it lies in {state.metadata.location}, our tables say in {table.location}."
+            )
         sizes = dict(handles.warehouse.walk(_folder(handles, table.location)))
         intents += audit.open_intents(handles.reader)
         dataset = handles.reader.dataset_by_id(table.id)

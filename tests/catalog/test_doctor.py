@@ -370,3 +370,15 @@ def test_names_that_go_with_a_lost_version_are_told_and_undo_goes_on(lake: Lake)
     with pytest.raises(NotFound, match="nothing to undo"):
         lake.undo()
     assert _kinds(lake) == []
+
+
+@pytest.mark.parametrize("place", ["'/tmp/elsewhere'", "location || '2'"])
+def test_no_file_of_a_dataset_is_litter_because_a_row_of_ours_is_wrong(
+    story: Lake, place: str
+) -> None:
+    before = {path for path, _ in story.handles.warehouse.walk()}
+    with story.handles.database.write() as conn:
+        conn.execute(sa.text(f"UPDATE datasets SET location = {place} WHERE name = 't'"))
+    _mend(story, older_than=0)
+    _mend(story, older_than=0)
+    assert {path for path, _ in story.handles.warehouse.walk()} >= before

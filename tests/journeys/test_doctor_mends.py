@@ -90,6 +90,9 @@ def test_with_verification_on_no_damaged_file_is_read(ill: tuple[Shell, Path, Pa
     lake.env["LAKECTL_VERIFY"] = "1"
     assert "is damaged" in lake.refused(1, "sql", "FROM n.t")
     assert "lakectl doctor" in lake.refused(1, "stats", "n.t")
+    lake.file("more.csv", ["a,b", "1,z"])
+    merge = ("ingest", "more.csv", "--into", "n.t", "--mode", "merge", "--key", "a")
+    assert "is damaged" in lake.refused(1, *merge)
     data.write_bytes(whole)
     assert len(lake.sql("FROM n.t")) == 2
     assert len(lake.json("preview", "n.t")) == 2

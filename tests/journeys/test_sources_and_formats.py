@@ -236,6 +236,11 @@ def test_what_cannot_be_replaced_is_written_into(lake: Shell, tmp_path: Path) ->
     lake.file("a.csv", ["a", "1", "2"])
     lake.ok("ingest", "a.csv", "--into", "n.t")
     assert "is a folder" in lake.refused(2, "export", "n.t", "--to", tmp_path, "--format", "csv")
+    for own in (".lakectl/lake.db", "lakectl.toml"):
+        kept = (lake.cwd / own).read_bytes()
+        told = lake.refused(6, "export", "n.t", "--to", lake.cwd / own, "--format", "csv")
+        assert "belongs to the lake" in told
+        assert (lake.cwd / own).read_bytes() == kept
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as beside:
