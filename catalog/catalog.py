@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.handles import Handles
@@ -41,28 +40,16 @@ class Catalog:
     """One opened lake.
 
     Args:
-        database_url: `sqlite:///absolute/path` or `postgresql://…`.
-        warehouse_uri: an absolute folder or `gs://bucket/prefix`.
-        state: a folder of this machine for locks and scratch space.
-        readonly: refuse every change.
-        verify: compare the checksum of every data file before it is first read.
+        handles: its store, warehouse and clock.
 
     Raises:
         StoreUnreachable: the metadata store is not there or holds no lake.
         Conflict: it was made by a newer or older program.
     """
 
-    def __init__(
-        self,
-        database_url: str,
-        warehouse_uri: str,
-        state: Path,
-        *,
-        readonly: bool = False,
-        verify: bool = False,
-    ) -> None:
-        self.handles = Handles(database_url, warehouse_uri, state, readonly=readonly, verify=verify)
-        self.handles.reader.check_revision()
+    def __init__(self, handles: Handles) -> None:
+        self.handles = handles
+        handles.reader.check_revision()
 
     def close(self) -> None:
         """Let go of every connection and process."""

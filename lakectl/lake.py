@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.catalog import Catalog
 from catalog.errors import Conflict, InvalidInput
+from catalog.handles import Handles
 from catalog.metadata import turns
 from catalog.model import Dataset, IngestReport, QueryResult, Version
 from lakectl import settings
@@ -27,13 +28,14 @@ class Lake(Catalog):
     """
 
     def __init__(self, found: Settings) -> None:
-        super().__init__(
+        handles = Handles(
             found.database,
             found.warehouse,
             found.state,
             readonly=found.readonly,
             verify=found.verify,
         )
+        super().__init__(handles)
         self.settings = found
 
     @property

@@ -115,7 +115,7 @@ def _add(conn: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     if conn.dialect.name == "postgresql":  # importing its dialect takes 20 ms
         from sqlalchemy.dialects.postgresql import insert
     else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]  # the same verbs
     return conn.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
 
 

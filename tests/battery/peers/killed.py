@@ -8,7 +8,6 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.battery.peers import lakes
 from tests.battery.peers.lakes import Broken, Peer
@@ -64,7 +63,7 @@ def _kill(peer: Peer, lake: Path, times: int, chance: random.Random) -> _Counted
                 order = {"load": load, "seconds": seconds * chance.uniform(0.0, 1.2), "files": None}
             else:
                 order = {"load": load, "seconds": None, "files": chance.randint(1, files)}
-            told = _order(driver, order)
+            told = lakes.exchange(driver, order)
             counted.killed |= {load} if told["killed"] else set()
             if told.get("error"):
                 counted.failed[load] = told["error"]
@@ -85,22 +84,12 @@ def _usual(driver: subprocess.Popen[str]) -> tuple[float, int]:
     Raises:
         Broken: it failed.
     """
-    found = [_order(driver, {"load": load, "seconds": None, "files": None}) for load in range(3)]
+    found = [
+        lakes.exchange(driver, {"load": load, "seconds": None, "files": None}) for load in range(3)
+    ]
     if any(one["error"] for one in found):
         raise Broken(f"an append failed by itself: {found}")
     return max(one["took"] for one in found[1:]), max(one["made"] for one in found[1:])
-
-
-def _order(driver: subprocess.Popen[str], order: dict[str, Any]) -> dict[str, Any]:
-    assert driver.stdin is not None
-    assert driver.stdout is not None
-    driver.stdin.write(json.dumps(order) + "\n")
-    driver.stdin.flush()
-    line = driver.stdout.readline()
-    if not line:
-        raise Broken(f"the driver died: {driver.communicate()[1][-600:]}")
-    told: dict[str, Any] = json.loads(line)
-    return told
 
 
 def _failures(failed: dict[int, str]) -> str:

@@ -108,6 +108,23 @@ class Peer:
         return {int(load): (rows, distinct) for load, (rows, distinct) in found.items()}
 
 
+def exchange(driver: subprocess.Popen[str], order: object = None) -> dict[str, Any]:
+    """Give an order to a driver that goes on, a line of JSON, and read the one that it answers.
+
+    Raises:
+        Broken: it died.
+    """
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    driver.stdin.write(json.dumps(order) + "\n")
+    driver.stdin.flush()
+    answer = driver.stdout.readline()
+    if not answer:
+        raise Broken(f"the driver died: {driver.communicate()[1][-600:]}")
+    told: dict[str, Any] = json.loads(answer)
+    return told
+
+
 PYICEBERG = ("pyiceberg[sql-sqlite,pyarrow]==0.12.0", "pyarrow==26.0.1")
 DUCKLAKE = (
     f"duckdb=={_DUCKDB}",

@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import a_recorded_command
 from power_loss import Disk, Event, events_of
@@ -120,7 +118,7 @@ def _cut(
                 disk.apply(event)
             at = point + 1
             disk.cut(names_too=names_too)
-            told = _read(reader)
+            told = lakes.exchange(reader)
             if "error" in told:
                 errors[told["error"].partition(":")[0]] += 1
                 continue
@@ -139,15 +137,3 @@ def _cut(
         f"{head}: table reads": f"{opened} of {cuts}{told_errors}",
         f"{head}: and has all that was answered": f"{kept} of {cuts}{parts}",
     }
-
-
-def _read(reader: subprocess.Popen[str]) -> dict[str, Any]:
-    assert reader.stdin is not None
-    assert reader.stdout is not None
-    reader.stdin.write("\n")
-    reader.stdin.flush()
-    line = reader.stdout.readline()
-    if not line:
-        raise Broken(f"the reader died: {reader.communicate()[1][-300:]}")
-    told: dict[str, Any] = json.loads(line)
-    return told
