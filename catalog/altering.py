@@ -17,6 +17,7 @@ from catalog.handles import Handles
 from catalog.model import Dataset, Version
 from catalog.names import DatasetName
 from catalog.schema import Schema
+from catalog.settling import settled
 
 if TYPE_CHECKING:
     from catalog.iceberg.commits import Change
@@ -50,7 +51,7 @@ def move_main(
     schema_id: int | None = None,
 ) -> Dataset:
     """Move main; its schema becomes the version's, or the one of an id that undo puts back."""
-    schema = None if schema_id is None else handles.reader.schema(dataset.id, schema_id)
+    schema = None if schema_id is None else handles.reader.schema(dataset, schema_id)
     if schema is None:
         schema = _with_docs_of(dataset.schema, query.schema_of(handles, dataset, version))
     head = dataset.snapshot_id
@@ -164,10 +165,13 @@ def rename(
     Raises:
         Conflict: the name is taken.
     """
-    from catalog.metadata import records
+    from catalog.metadata import naming, records
 
-    with handles.database.write() as conn:
-        if not records.rename(conn, dataset, wanted):
+    def is_done() -> bool:
+        return handles.reader.id_of(wanted) == dataset.id
+
+    with settled(handles, dataset.name, is_done), handles.database.write() as conn:
+        if not naming.rename(conn, dataset, wanted):
             raise Conflict(f"There is a dataset {wanted} already.", "Take another name.")
         if undoes is None:
             names = {"name": str(dataset.name)}, {"name": str(wanted)}
@@ -184,10 +188,13 @@ def drop(handles: Handles, dataset: Dataset, undoes: int | None = None) -> None:
     Raises:
         Conflict: it has changed since it was read.
     """
-    from catalog.metadata import records
+    from catalog.metadata import naming, records
 
-    with handles.database.write() as conn:
-        if not records.drop(conn, dataset, handles.now()):
+    def is_done() -> bool:
+        return not handles.reader.is_live(dataset.id)
+
+    with settled(handles, dataset.name, is_done), handles.database.write() as conn:
+        if not naming.drop(conn, dataset, handles.now()):
             raise Conflict(f"{dataset.name} has changed just now.", "Look at it and try again.")
         if undoes is None:
             state = {"name": str(dataset.name), "metadata_location": dataset.metadata_location}
@@ -203,12 +210,15 @@ def undrop(handles: Handles, dataset_id: str, undoes: int | None = None) -> Data
     Raises:
         Conflict: another one has its name now.
     """
-    from catalog.metadata import records
+    from catalog.metadata import naming, records
+
+    def is_done() -> bool:
+        return handles.reader.is_live(dataset_id)
 
     dataset = handles.reader.dataset_by_id(dataset_id)
     assert dataset is not None
-    with handles.database.write() as conn:
-        if not records.undrop(conn, dataset):
+    with settled(handles, dataset.name, is_done), handles.database.write() as conn:
+        if not naming.undrop(conn, dataset):
             raise Conflict(
                 f"Another dataset is called {dataset.name} now.",
                 f"Rename that one first: lakectl rename {dataset.name} NEW",

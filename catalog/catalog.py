@@ -88,7 +88,7 @@ class Catalog:
 
     def schemas(self, name: str) -> list[SchemaRevision]:
         """Which schema was in force from when on, oldest first, last the one that is now."""
-        return self.handles.reader.schemas(self.describe(name).id)
+        return self.handles.reader.schemas(self.describe(name))
 
     def search(self, text: str) -> list[Hit]:
         """The datasets in which every word occurs, best first."""

@@ -196,10 +196,15 @@ def _commit(
     published: list[tuple[WrittenFile, DataFile]],
 ) -> writing.Outcome:
     from catalog.iceberg import tables
+    from catalog.iceberg.properties import MADE_AS
 
     if load.dataset is None:
         metadata = tables.first_metadata(
-            target.dataset_id, target.location, load.schema, load.parts, _properties(load)
+            target.dataset_id,
+            target.location,
+            load.schema,
+            load.parts,
+            {MADE_AS: str(load.name), **_properties(load)},
         )
         spec, schema = metadata.spec(), metadata.schema()
         change = _change(load, target, effect, published, schema, spec)

@@ -81,7 +81,7 @@ class _Resolver:
             schema = query.schema_of(self._handles, dataset, found)
             snapshot = found.snapshot_id if found else None
             files = self._handles.reader.files(dataset, snapshot)
-            paths = self._handles.readable(files)
+            paths = self._handles.readable(dataset.name, files)
             prefix = remote.attach(self._con, self._handles.warehouse, paths)
             text = select_version(schema, files, prefix, stored=True)
             self._memo[key] = (time.monotonic(), text)

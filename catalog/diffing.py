@@ -55,7 +55,7 @@ def diff(
     come = [f for f in new_files if f.path not in held[0]]
     # Both sides in the columns of AFTER: fields are the same by id, and one that BEFORE lacks is
     # NULL there.
-    with reading.opened(handles, [*gone, *come]) as (con, prefix):
+    with reading.opened(handles, dataset.name, [*gone, *come]) as (con, prefix):
         left, right = (select_version(new_schema, files, prefix) for files in (gone, come))
         rows = _compare(con, left, right, new_schema.names, key, samples)
     return DatasetDiff(

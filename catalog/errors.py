@@ -18,6 +18,9 @@ do about it. Neither ever holds a secret or a traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LakeError(Exception):
     """The base of every error that the lake raises on purpose.
@@ -34,6 +37,16 @@ class LakeError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@contextmanager
+def told_of(name: object) -> Iterator[None]:
+    """Let the errors of a block say which dataset they are of."""
+    try:
+        yield
+    except LakeError as error:
+        error.message = f"{name}: {error.message}"
+        raise
 
 
 class OperationFailed(LakeError):

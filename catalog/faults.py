@@ -16,6 +16,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from catalog import chance
+from catalog.errors import InvalidInput
 
 POINTS = (
     "intent.announced",  # the row is written, no byte of the load is
@@ -43,6 +44,9 @@ POINTS = (
 )
 
 
+_ERRORS = ("ENOSPC", "EIO")
+
+
 class Fault(Exception):
     """A mistake that was asked for; nothing in the lake catches it by name."""
 
@@ -65,7 +69,11 @@ befell: Counter[str] = Counter()  # how often each point was stopped at
 
 
 def arm() -> None:
-    """Take the orders of the environment; done once when this is imported."""
+    """Take the orders of the environment; done once when this is imported.
+
+    Raises:
+        InvalidInput: one makes no sense. Nobody may take a proof for passed that never ran.
+    """
     _orders.clear()
     _times.clear()
     befell.clear()
@@ -73,7 +81,28 @@ def arm() -> None:
         place, _, fault = order.partition(":")
         place, _, percent = place.partition("%")
         point, _, time = place.partition("#")
-        _orders[point] = _Order(fault or "KILL", int(time or 1), float(percent or 0))
+        _orders[_known(point)] = _order(order, fault or "KILL", time or "1", percent or "0")
+
+
+def _known(point: str) -> str:
+    if point not in POINTS:
+        raise InvalidInput(
+            f"LAKECTL_CRASH_AT names no instant: {point!r}.", f"There are: {', '.join(POINTS)}"
+        )
+    return point
+
+
+def _order(text: str, fault: str, time: str, percent: str) -> _Order:
+    try:
+        order = _Order(fault, int(time), float(percent))
+    except ValueError as error:
+        raise InvalidInput(f"LAKECTL_CRASH_AT says {text!r}, which tells no time.") from error
+    if fault not in {*_ERRORS, "ERROR", "LOST"} and not hasattr(signal, f"SIG{fault}"):
+        raise InvalidInput(
+            f"LAKECTL_CRASH_AT asks for {fault!r}.",
+            f"There are: {', '.join(_ERRORS)}, ERROR, LOST and signals such as KILL.",
+        )
+    return order
 
 
 arm()
@@ -97,7 +126,7 @@ def reach(point: str) -> None:
         raise Fault(f"asked for at {point}")
     if order.fault == "LOST":
         raise Lost(f"asked for at {point}")
-    if order.fault in {"ENOSPC", "EIO"}:
+    if order.fault in _ERRORS:
         number = getattr(errno, order.fault)
         raise OSError(number, os.strerror(number), point)
     os.kill(os.getpid(), getattr(signal, f"SIG{order.fault}"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import chance, clock
-from catalog.errors import NotAllowed, OperationFailed
+from catalog.errors import NotAllowed, OperationFailed, told_of
 from catalog.metadata.reader import Reader
 from catalog.storage import Warehouse, checksum_at, open_warehouse
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from catalog.metadata.database import Database
     from catalog.model import DataFile
+from catalog.names import DatasetName
 
 
 class Handles:
@@ -74,14 +75,18 @@ class Handles:
                 "Its profile says readonly = true, or LAKECTL_READONLY is set.",
             )
 
-    def readable(self, files: Iterable[DataFile]) -> list[str]:
-        """The paths of data files that are about to be read.
+    def readable(self, name: DatasetName, files: Iterable[DataFile]) -> list[str]:
+        """The paths of the data files of a dataset that are about to be read.
 
         Raises:
             NotFound: a file is missing.
             OperationFailed: it is damaged, which is looked for only with `verify`.
             NotAllowed: it lies outside the warehouse.
         """
+        with told_of(name):
+            return self._readable(files)
+
+    def _readable(self, files: Iterable[DataFile]) -> list[str]:
         listed = [(self.warehouse.contain(file.path), file) for file in files]
         self.warehouse.require(path for path, _ in listed)
         for path, file in listed if self.verify else ():

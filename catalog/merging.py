@@ -50,7 +50,7 @@ def merge(load: Load, target: Intent, staged: list[WrittenFile]) -> Merged:
     source = _scan(staged)
     head = load.dataset.branches.get(load.branch, load.dataset.snapshot_id)
     files = handles.reader.files(load.dataset, head)
-    prefix = remote.attach(con, handles.warehouse, handles.readable(files))
+    prefix = remote.attach(con, handles.warehouse, handles.readable(load.name, files))
     keys = ", ".join(ident(k) for k in load.key_columns)
     touched = []
     updated = 0

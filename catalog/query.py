@@ -126,7 +126,7 @@ class _Planner:
         schema = schema_of(self._handles, dataset, version)
         files = self._handles.reader.files(dataset, snapshot)
         select = select_version(schema, files, self._prefix, stored=True)
-        self.files += [self._prefix + path for path in self._handles.readable(files)]
+        self.files += [self._prefix + path for path in self._handles.readable(dataset.name, files)]
         if name[:-1] != ("main",):
             schema_name = ".".join(ident(part) for part in name[:-1])
             self.setup.append(f"CREATE SCHEMA IF NOT EXISTS {schema_name}")
@@ -139,7 +139,7 @@ def schema_of(handles: Handles, dataset: Dataset, version: Version | None) -> An
     """The schema that a version was written with; the current one for the current version."""
     if version is None or version.snapshot_id == dataset.snapshot_id:
         return dataset.schema  # which may have changed since that snapshot was made
-    return handles.reader.schema(dataset.id, version.schema_id) or dataset.schema
+    return handles.reader.schema(dataset, version.schema_id) or dataset.schema
 
 
 @contextmanager

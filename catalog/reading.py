@@ -11,7 +11,7 @@ from catalog import query
 from catalog.errors import InvalidInput
 from catalog.handles import Handles
 from catalog.model import DataFile, QueryResult
-from catalog.names import ident
+from catalog.names import DatasetName, ident
 
 if TYPE_CHECKING:
     import duckdb  # noqa: TID251 - a type only
@@ -21,15 +21,15 @@ PREVIEW_ROWS = 20
 
 @contextmanager
 def opened(
-    handles: Handles, files: Sequence[DataFile]
+    handles: Handles, name: DatasetName, files: Sequence[DataFile]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-    """A connection that can read some files, and the prefix of their paths in it."""
+    """A connection that can read some files of a dataset, and the prefix of their paths in it."""
     from catalog.engine import remote
     from catalog.engine.session import connect, told
 
     con = connect()
     try:
-        prefix = remote.attach(con, handles.warehouse, handles.readable(files))
+        prefix = remote.attach(con, handles.warehouse, handles.readable(name, files))
         with told("Reading the dataset"):
             yield con, prefix
     finally:
@@ -46,7 +46,7 @@ def opened_version(
     dataset, version = query.dataset_at(handles, name, at)
     schema = query.schema_of(handles, dataset, version)
     files = handles.reader.files(dataset, version.snapshot_id if version else None)
-    with opened(handles, files) as (con, prefix):
+    with opened(handles, dataset.name, files) as (con, prefix):
         yield con, select_version(schema, files, prefix, stored=True)
 
 
@@ -70,7 +70,7 @@ def preview(
     from catalog.engine import rows
     from catalog.engine.views import select_version
 
-    with opened(handles, chosen) as (con, prefix):
+    with opened(handles, dataset.name, chosen) as (con, prefix):
         select = select_version(schema, chosen, prefix, stored=True)
         found = rows.fetch(con, f"SELECT * FROM ({select}) LIMIT {limit} OFFSET {offset - skipped}")
     total = version.rows if version else 0

@@ -44,11 +44,12 @@ def scratch_of(handles: Handles) -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        if error.errno not in FULL_DISK:
+        elsewhere = error.filename is not None and not str(error.filename).startswith(str(place))
+        if error.errno not in FULL_DISK or elsewhere:
             raise
         raise StoreUnreachable(
             f"The disk is full: {place} could not take what the load needs on the way.",
-            "Free some space and run it again; the lake is unchanged.",
+            "Free some space and run it again; what has landed is not loaded twice.",
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

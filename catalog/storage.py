@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -358,7 +359,8 @@ class LocalWarehouse:
         for root, _, names in os.walk(os.path.join(self.uri, folder) if folder else self.uri):
             for name in names:
                 path = os.path.join(root, name)
-                yield path, os.path.getsize(path)
+                with suppress(FileNotFoundError):  # a draft that got its name meanwhile
+                    yield path, os.path.getsize(path)
 
 
 def _sync_folder(folder: str) -> None:

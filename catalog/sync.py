@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from catalog import faults
-from catalog.errors import LakeError
+from catalog.errors import LakeError, told_of
 from catalog.handles import Handles
 from catalog.model import Dataset
 from catalog.names import DatasetName
@@ -26,7 +26,8 @@ def follow(handles: Handles, dataset: Dataset) -> Dataset:
     pointer = handles.reader.pointer(dataset.name)
     if pointer is None or pointer == dataset.metadata_location:
         return dataset
-    return adopt(handles, dataset.id, dataset.name, pointer)
+    with told_of(dataset.name):
+        return adopt(handles, dataset.id, dataset.name, pointer)
 
 
 def adopt(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) -> Dataset:
@@ -54,15 +55,24 @@ def rebuild(handles: Handles, dataset_id: str, name: DatasetName, pointer: str) 
     What those files do not tell, checksums and the sources of loads, is kept.
     """
     from catalog.iceberg import tables
-    from catalog.metadata import audit, rebuilding
+    from catalog.metadata import audit, naming, rebuilding, records
 
     state = tables.load(handles.warehouse, pointer)
+    wrong, own = dataset_id, state.metadata.table_uuid.hex
+    if wrong != own and audit.snapshots(handles.reader, own):
+        dataset_id = own
     after = tables.describe(state, dataset_id, name)
     expired = audit.expired(handles.reader, dataset_id)
     with handles.database.write() as conn:
+        if wrong != dataset_id:
+            naming.identify(conn, wrong, dataset_id)
         kept = rebuilding.forget(conn, dataset_id)
         faults.reach("rebuild.forgotten")
         _record(handles, conn, state, after, expired)
+        moves = [(move.timestamp_ms, move.snapshot_id) for move in state.metadata.snapshot_log]
+        rebuilding.fill_heads(conn, dataset_id, moves)
+        for schema in tables.schemas_of(state).values():
+            records.add_schema(conn, dataset_id, schema)
         rebuilding.keep(conn, dataset_id, kept)
 
 
@@ -104,7 +114,7 @@ def sync(handles: Handles) -> list[str]:
     Returns:
         The names of the tables that had to be read anew.
     """
-    from catalog.metadata import records
+    from catalog.metadata import naming
 
     done = []
     for namespace, table, pointer in handles.reader.foreign_pointers():
@@ -115,7 +125,7 @@ def sync(handles: Handles) -> list[str]:
     # Only now: a table that was renamed has just been found again under its new name.
     for gone in handles.reader.without_pointer():
         with handles.database.write() as conn:
-            records.mark_dropped(conn, gone, handles.now())
+            naming.mark_dropped(conn, gone, handles.now())
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog import faults
+from catalog import faults, settling
 from catalog.handles import Handles
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def remove_expired(handles: Handles, dataset_id: str, base: TableState, staged: 
     } - kept
     files = handles.reader.unreachable_files(dataset_id)
     metadata = [*manifests, *(snapshot.manifest_list for snapshot in gone)]
-    with handles.database.write() as conn:  # first: a file that is known must be there
-        records.forget_metadata(conn, metadata)
+    # First: a file that is known must be there.
+    settling.repeated(handles, lambda conn: records.forget_metadata(conn, metadata))
     handles.warehouse.delete(files)
     handles.warehouse.delete(metadata)
     faults.reach("upkeep.files")
-    with handles.database.write() as conn:
-        records.forget_files(conn, dataset_id, files)
+    settling.repeated(handles, lambda conn: records.forget_files(conn, dataset_id, files))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from catalog.errors import InvalidInput, NotFound
 from catalog.metadata.reader import Reader
+from catalog.metadata.values import damaged
 from catalog.model import Dataset, Version
 
 _NUMBER = re.compile(r"v?(\d+)\Z", re.IGNORECASE)
@@ -65,12 +66,14 @@ def _by_time(reader: Reader, dataset: Dataset, known: dict[int, Version], asked:
             f"{dataset.name} has no version, tag or branch {asked!r}, and it is no time.",
             "Name a version by number (v3), tag, branch, snapshot id, ISO time or '2h ago'.",
         )
-    snapshot = reader.head_at(dataset.id, int(moment.timestamp() * 1000))
+    snapshot = reader.head_at(dataset, int(moment.timestamp() * 1000))
     if snapshot is None:
         raise NotFound(
             f"{dataset.name} had no version yet at {moment.isoformat()}.",
             f"See when each was made with: lakectl versions {dataset.name}",
         )
+    if snapshot not in known:
+        raise damaged("heads", dataset.name)
     return _usable(dataset, known[snapshot])
 
 

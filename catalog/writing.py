@@ -13,7 +13,6 @@ An attempt ends as done, not done, or unknown. Only "not done" is cleaned up and
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog import chance, faults
+from catalog import chance, faults, settling
 from catalog.errors import Conflict, LakeError, NotFound, OutcomeUnknown, StoreUnreachable
 from catalog.handles import Handles
 from catalog.model import DataFile, Dataset, Version, WrittenFile
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from catalog.metadata.records import Commit
 
 TRIES = 12
-_SETTLE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +289,7 @@ def _swap(handles: Handles, target: _Target, record: Commit) -> bool:
 
 
 def _settle(handles: Handles, target: _Target, staged: Staged, cause: LakeError) -> bool:
-    """After no answer: was it done? Asks until the store answers or a minute is over.
+    """After no answer: was it done?
 
     Raises:
         OutcomeUnknown: the store stays silent. The files are kept: the commit may have landed.
@@ -299,22 +297,11 @@ def _settle(handles: Handles, target: _Target, staged: Staged, cause: LakeError)
     from catalog.iceberg import tables
     from catalog.metadata import audit, records
 
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    pause = 0.05
-    while True:
-        try:
-            with handles.database.write() as conn:
-                now = records.pointer(conn, target.name, lock=True)
-            break
-        except StoreUnreachable:
-            if time.monotonic() > deadline:
-                raise OutcomeUnknown(
-                    f"{cause.message} Whether the change to {target.name} was made is not known.",
-                    "Look with lakectl versions when the store is back; running the same load "
-                    "again will not double it.",
-                ) from cause
-            time.sleep(pause)
-            pause = min(2.0, pause * 2)
+    def pointer() -> str | None:
+        with handles.database.write() as conn:
+            return records.pointer(conn, target.name, lock=True)
+
+    now = settling.ask(target.name, cause, pointer)
     if now is None or now == staged.state.location:
         return now is not None
     if staged.snapshot is not None:  # the log may be too short by now, the versions are not

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog import sync
-from catalog.doctor import surroundings, tables
+from catalog.doctor import forgotten, surroundings, tables
 from catalog.doctor.findings import Finding, Kind, Report, Severity
 from catalog.doctor.tables import Examined
-from catalog.errors import LakeError, NotAllowed, NotFound, OperationFailed
+from catalog.errors import Conflict, LakeError, NotAllowed, NotFound, OperationFailed
 from catalog.handles import Handles
-from catalog.metadata import audit
+from catalog.iceberg.tables import TableState
+from catalog.metadata import audit, soundness
 from catalog.metadata.audit import OpenIntent, Table
 from catalog.names import parse_dataset
 from catalog.storage import QUARANTINE
@@ -28,6 +29,9 @@ class Examination:
     unreadable: Sequence[Table]  # of which a row of ours is damaged
     dead: Sequence[OpenIntent]  # writes whose process is gone
     strays: dict[str, int]  # size by path of files in no table's folder
+    strangers: Sequence[TableState]  # tables that no row of ours names
+    missing: Sequence[str]  # our own tables that are not there
+    bad_intents: int  # writes under way that cannot be read
     report: Report
 
 
@@ -42,43 +46,109 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
     Raises:
         NotFound: there is no dataset of such a name.
     """
+    if missing := soundness.missing_tables(handles.reader):
+        return _without(handles, missing)
     if not handles.readonly:
         with suppress(LakeError):
             sync.sync(handles)
+    chosen = _chosen(handles, names)
+    looked = _Looked()
+    for table in chosen:
+        _look_at(handles, table, looked, verify=verify)
+    if not names:
+        _look_around(handles, looked)
+    seen, findings = looked.seen, looked.findings
+    for path, size in [*(o for one in seen for o in one.orphans.items()), *looked.strays.items()]:
+        findings.append(_orphan(path, size))
+    findings.sort(key=lambda f: _ORDER.index(f.severity))
+    sizes = {path: size for one in seen for path, size in one.sizes.items()}
+    report = Report(
+        findings=findings,
+        datasets=len(chosen),
+        files=len(sizes),
+        bytes=sum(sizes.values()),
+        verified=verify,
+        unknown=sum(one.unknown for one in seen),
+        sqlite=surroundings.sqlite_of(handles),
+    )
+    return Examination(
+        tables=seen,
+        unreadable=looked.unreadable,
+        dead=looked.dead,
+        strays=looked.strays,
+        strangers=looked.strangers,
+        missing=(),
+        bad_intents=looked.bad_intents,
+        report=report,
+    )
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What has been seen so far; see `Examination`."""
+
+    seen: list[Examined] = field(default_factory=list)
+    unreadable: list[Table] = field(default_factory=list)
+    held: list[Table] = field(default_factory=list)  # by another process
+    dead: list[OpenIntent] = field(default_factory=list)
+    strays: dict[str, int] = field(default_factory=dict)
+    strangers: list[TableState] = field(default_factory=list)
+    bad_intents: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def _without(handles: Handles, missing: Sequence[str]) -> Examination:
+    """All that can be told where tables of ours are gone."""
+    told = Finding(
+        Severity.WRONG, Kind.STORE, f"Our tables {', '.join(missing)} are gone from the store.",
+        "lakectl doctor --repair makes them anew, then from the warehouse what they held.",
+    )  # fmt: skip
+    report = Report([told], 0, 0, 0, False, 0, surroundings.sqlite_of(handles))
+    return Examination((), (), (), {}, (), missing, 0, report)
+
+
+def _chosen(handles: Handles, names: Sequence[str]) -> list[Table]:
     known = audit.tables(handles.reader)
     wanted = {parse_dataset(name) for name in names}
     for name in wanted - {table.name for table in known}:
         raise NotFound(f"There is no dataset {name}.")
-    chosen = [table for table in known if not wanted or table.name in wanted]
-    seen, unreadable, findings = [], [], []
-    for table in chosen:
-        try:
-            seen.append(tables.examine(handles, table, verify=verify))
-            findings += seen[-1].findings
-        except (OperationFailed, NotAllowed) as error:  # of this table alone
-            unreadable.append(table)
-            findings.append(_unreadable(table, error))
-    dead = [] if wanted else [i for i in audit.open_intents(handles.reader) if i.is_dead]
-    strays = {} if wanted or unreadable else _strays(handles)
-    for one in seen:  # wherever our rows say that a table lies: what it refers to is no stray
+    return [table for table in known if not wanted or table.name in wanted]
+
+
+def _look_at(handles: Handles, table: Table, looked: _Looked, *, verify: bool) -> None:
+    try:
+        one = tables.examine(handles, table, verify=verify)
+    except (OperationFailed, NotAllowed) as error:  # of this table alone
+        looked.unreadable.append(table)
+        looked.findings.append(_unreadable(table, error))
+    except Conflict as error:
+        looked.held.append(table)
+        looked.findings.append(_held(table, error))
+    else:
+        looked.seen.append(one)
+        looked.findings += one.findings
+
+
+def _look_around(handles: Handles, looked: _Looked) -> None:
+    """What is of no table: writes that did not end, files that nobody knows, the place itself."""
+    looked.dead = [i for i in audit.open_intents(handles.reader) if i.is_dead]
+    looked.findings += [_dead(intent) for intent in looked.dead]
+    looked.bad_intents = soundness.unsound_intents(handles.reader)
+    if looked.bad_intents:
+        looked.findings.append(_bad_intents(looked.bad_intents))
+    for namespace, name, pointer in handles.reader.foreign_pointers():
+        looked.findings.append(_not_taken_in(namespace, name, pointer))
+    looked.findings += surroundings.examine(handles)
+    if looked.unreadable or looked.held:
+        return  # whose files are whose is not known
+    strays = _strays(handles)
+    for one in looked.seen:  # wherever our rows say that a table lies: these are no strays
         for path in one.inspection.metadata | one.inspection.files.keys():
             strays.pop(path, None)
-    findings += [_dead(intent) for intent in dead]
-    for path, size in [*(o for one in seen for o in one.orphans.items()), *strays.items()]:
-        findings.append(_orphan(path, size))
-    if not wanted:
-        findings += surroundings.examine(handles)
-    findings.sort(key=lambda f: _ORDER.index(f.severity))
-    sizes = {path: size for one in seen for path, size in one.sizes.items()}
-    report = Report(
-        findings,
-        len(chosen),
-        len(sizes),
-        sum(sizes.values()),
-        verify,
-        surroundings.sqlite_of(handles),
-    )
-    return Examination(seen, unreadable, dead, strays, report)
+    looked.strangers = forgotten.unknown_tables(handles, strays)
+    looked.findings += [forgotten.told_of(handles, state) for state in looked.strangers]
+    folders = tuple(f"{state.location.rpartition('/metadata/')[0]}/" for state in looked.strangers)
+    looked.strays = {p: size for p, size in strays.items() if not p.startswith(folders)}
 
 
 def _strays(handles: Handles) -> dict[str, int]:
@@ -106,6 +176,30 @@ def _orphan(path: str, size: int) -> Finding:
     return Finding(
         Severity.LITTER, Kind.ORPHAN, f"Nothing refers to {path} ({size:,} bytes).",
         "lakectl doctor --repair removes it.", path=path,
+    )  # fmt: skip
+
+
+def _held(table: Table, error: Conflict) -> Finding:
+    return Finding(
+        Severity.RISK, Kind.POINTER, f"{error.message} It was not looked at.", error.hint,
+        str(table.name), table.location,
+    )  # fmt: skip
+
+
+def _bad_intents(count: int) -> Finding:
+    return Finding(
+        Severity.WRONG, Kind.INTENT,
+        f"{count:,} rows of writes under way hold what cannot stand there.",
+        "lakectl doctor --repair removes them.",
+    )  # fmt: skip
+
+
+def _not_taken_in(namespace: str, name: str, pointer: str) -> Finding:
+    return Finding(
+        Severity.WRONG, Kind.POINTER,
+        f"The table {namespace}.{name} that another engine made or changed cannot be read.",
+        "Another name, or another state of it, must come from the engine that wrote it.",
+        path=pointer,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     ORPHAN = "orphan"
     PERMISSIONS = "permissions"
     SQLITE = "sqlite"
+    STORE = "store"  # our tables are older than the lake, or some of them are gone
     PROGRAM = "program"  # another lakectl on the PATH
 
 
@@ -67,6 +68,7 @@ class Report:
     files: int
     bytes: int
     verified: bool  # whether every byte was read and compared
+    unknown: int  # data files of which no checksum is kept, so that there is nothing to compare
     sqlite: str | None  # the library and its journal; None on Postgres
 
     @property
@@ -82,6 +84,7 @@ class Report:
             "files": self.files,
             "bytes": self.bytes,
             "verified": self.verified,
+            "without_checksum": self.unknown,
             "sqlite": self.sqlite,
             "findings": [finding.to_json() for finding in self.findings],
         }

@@ -12,11 +12,13 @@ from functools import partial
 from typing import TypeVar
 
 from catalog import clock, sync
-from catalog.doctor import restoring
+from catalog.doctor import forgotten, restoring
 from catalog.doctor.examining import Examination
-from catalog.doctor.findings import Severity
+from catalog.doctor.findings import Kind, Severity
+from catalog.doctor.forgotten import Newer
 from catalog.doctor.tables import Examined, carries, locked
 from catalog.handles import Handles
+from catalog.metadata import audit, naming, records, soundness
 from catalog.metadata.audit import OpenIntent, Table
 
 DAY = 86_400.0
@@ -40,10 +42,59 @@ def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> lis
         older_than: seconds; orphans of unknown origin that are younger stay, as another engine may
             be about to refer to them.
     """
-    mending = [*_damage(handles, seen), *_rows(handles, seen)]
+    mending = [*_store(handles, seen), *_damage(handles, seen), *_rows(handles, seen)]
     if any(f.severity in {Severity.DAMAGE, Severity.WRONG} for f in seen.report.findings):
         return mending  # what a file is for is known only where everything else is in order
     return [*mending, *_dead_writes(handles, seen), *_orphans(handles, seen, older_than)]
+
+
+def _store(handles: Handles, seen: Examination) -> Iterator[Step]:
+    """What the store lacks: tables of ours, tables of the lake, versions of them."""
+    if seen.missing:
+        yield Step(
+            f"Make our tables {', '.join(seen.missing)}, and then all that our tables hold of "
+            "each dataset, anew from the warehouse.",
+            partial(_make_missing, handles),
+        )
+    if seen.bad_intents:
+        yield Step(
+            f"Remove {seen.bad_intents:,} rows of writes under way that cannot be read.",
+            partial(_drop_intents, handles),
+        )
+    for state in seen.strangers:
+        yield Step(
+            f"Take in the table in {state.metadata.location} as "
+            f"{forgotten.name_for(handles, state)}.",
+            partial(forgotten.take_in, handles, state),
+        )
+    for one in seen.tables:
+        if one.newer is not None and one.newer.follows and not one.table.dropped:
+            yield Step(
+                f"Take in {forgotten.versions_told(one.newer.versions)} of {one.table.name} that "
+                "our tables do not know.",
+                partial(_step_forward, handles, one, one.newer),
+            )
+
+
+def _make_missing(handles: Handles) -> str:
+    with handles.database.write() as conn:
+        soundness.make_missing(conn)
+    sync.sync(handles)
+    for table in audit.tables(handles.reader):
+        if not table.dropped:
+            _rebuild(handles, table)
+    return "Our tables are all there."
+
+
+def _drop_intents(handles: Handles) -> str:
+    with handles.database.write() as conn:
+        soundness.drop_unsound_intents(conn)
+    return "What was left of those writes is litter now, if there is any."
+
+
+def _step_forward(handles: Handles, one: Examined, newer: Newer) -> str:
+    with locked(handles, one.table):
+        return forgotten.step_forward(handles, one, newer)
 
 
 def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
@@ -83,7 +134,7 @@ def _step(sentence: str, mend: Callable[[Handles, T], str], handles: Handles, on
 def _rows(handles: Handles, seen: Examination) -> Iterator[Step]:
     """Our tables anew, but never while files are damaged: then our tables may know more."""
     for one in seen.tables:
-        wrong = any(f.severity is Severity.WRONG for f in one.findings)
+        wrong = any(f.severity is Severity.WRONG and f.kind is not Kind.STORE for f in one.findings)
         if wrong and not one.is_damaged and not one.table.dropped:
             yield _step(
                 f"Make our tables of {one.table.name} anew from its own files.",
@@ -101,6 +152,8 @@ def _rebuild(handles: Handles, table: Table) -> str:
     name = table.name
     with locked(handles, table):
         pointer = handles.reader.pointer(name) or table.metadata_location
+        with handles.database.write() as conn:
+            naming.put_back(conn, name, pointer)
         sync.rebuild(handles, table.id, name, pointer)
     return f"Our tables of {name} are what its files say."
 
@@ -120,8 +173,6 @@ def _unreferenced(seen: Examination) -> dict[str, int]:
 
 
 def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
-    from catalog.metadata import records
-
     handles.warehouse.delete(left)
     with handles.database.write() as conn:
         records.close_intent(conn, intent.id, "failed")

@@ -100,9 +100,9 @@ def _described(handles: Handles, dataset: Dataset, file: DataFile) -> WrittenFil
         raise OperationFailed(
             f"{file.path} is a delete file of another engine, which only that can list again."
         )
-    schemas = {s.schema_id: s for s in audit.schemas(handles.reader, dataset.id)}
+    schemas = {s.schema_id: s for s in audit.schemas(handles.reader, dataset)}
     schema = schemas.get(file.schema_id or 0, dataset.schema)
-    with reading.opened(handles, [file]) as (con, prefix):
+    with reading.opened(handles, dataset.name, [file]) as (con, prefix):
         select = select_version(schema, [file], prefix)
         values = partition_of(con, select, schema, dataset.partitioning)
     return WrittenFile(file.path, file.rows, file.bytes, {}, values)
@@ -163,9 +163,10 @@ def _written_anew(
         for path in [*one.sizes, *known]  # of two lists of a snapshot the one that landed is known
         if (found := _LIST.search(path))
     }
-    schemas = audit.schemas(handles.reader, dataset.id)
+    schemas = audit.schemas(handles.reader, dataset)
     metadata = metadata_of(dataset, schemas, versions, lists)
-    number = 1 + max((commits.number_of(path) for path in known), default=0)
+    there = (path for path in [*known, *one.sizes] if path.endswith(".metadata.json"))
+    number = 1 + max(map(commits.number_of, there), default=0)
     return commits.write_metadata(io, metadata, number, None)
 
 

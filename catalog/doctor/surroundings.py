@@ -51,7 +51,8 @@ def _sqlite(handles: Handles) -> Iterator[Finding]:
     if state != "ok":
         yield Finding(
             Severity.DAMAGE, Kind.SQLITE, f"The metadata store is damaged: {state}.",
-            "Copy its folder, then restore the file from a backup.",
+            "Move it away and restore it from a backup, be it an old one, or make a new one: "
+            "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks.",
             path=sqlite_path(handles.database_url),
         )  # fmt: skip
 

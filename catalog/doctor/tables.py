@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from catalog.doctor import forgotten, rows
 from catalog.doctor.findings import Finding, Kind, Severity
+from catalog.doctor.forgotten import Newer
 from catalog.errors import Conflict, LakeError, NotFound, OperationFailed
 from catalog.handles import Handles
-from catalog.iceberg import tables
 from catalog.iceberg.inspection import Inspection, inspect
-from catalog.iceberg.tables import TableState
-from catalog.metadata import audit
+from catalog.metadata import audit, soundness
 from catalog.metadata.audit import OpenIntent, Table
 from catalog.metadata.locks import commit_lock
-from catalog.model import Dataset, Version
 from catalog.storage import checksum_at, checksum_of_bytes
 
-_REBUILD = "lakectl doctor --repair makes our tables anew from the table's own files."
+_PATIENCE = 10.0  # seconds; a commit holds its table for a fraction of one
 
 
 @dataclass(slots=True)
@@ -32,6 +31,8 @@ class Examined:
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the files that are there
     bad_files: set[str] = field(default_factory=set)  # data files that are missing or damaged
     bad_past: list[str] = field(default_factory=list)  # metadata files of earlier states alone
+    unknown: int = 0  # data files of which no checksum is kept, as of another engine's
+    newer: Newer | None = None  # a state that our tables have never heard of
 
     @property
     def is_damaged(self) -> bool:
@@ -75,10 +76,11 @@ def locked(handles: Handles, table: Table) -> Iterator[None]:
     if handles.readonly:
         yield
         return
-    with commit_lock(handles.database, handles.state / "locks", table.id) as held:
+    folder = handles.state / "locks"
+    with commit_lock(handles.database, folder, table.id, _PATIENCE) as held:
         if not held:
             raise Conflict(
-                f"Another process has held {table.name} for over a minute.",
+                f"{table.name} has been held by another process for {_PATIENCE:.0f} s.",
                 "Perhaps it was stopped in the middle of a commit: continue it, or end it.",
             )
         yield
@@ -92,6 +94,9 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
         table: which.
         verify: read every byte and compare checksums, not names and sizes only.
     """
+    if bad := soundness.unsound_rows(handles.reader, table.id):
+        told = ", ".join(f"{count:,} in {name}" for name, count in bad.items())
+        raise OperationFailed(f"rows of it in our tables hold what cannot stand there: {told}.")
     with locked(handles, table):
         intents = audit.open_intents(handles.reader)  # now, and once the files are listed
         pointer = table.metadata_location
@@ -112,10 +117,30 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
         dataset = handles.reader.dataset_by_id(table.id)
         found = Examined(table, inspection, sizes=sizes)
         _compare_small_files(handles, found, verify)
-        _compare_rows(handles, found, dataset, pointer)
+        rows.compare(handles, found, dataset, pointer)
         found.orphans = dict(_orphans(handles, found, intents))
+        _look_ahead(handles, found)
     _compare_data_files(handles, found, verify)
     return found
+
+
+def _look_ahead(handles: Handles, found: Examined) -> None:
+    """Nothing is litter while there is a newer state, which refers to some of it."""
+    found.newer = newer = forgotten.newer(handles, found)
+    if newer is None:
+        return
+    found.orphans = {}
+    message = (
+        f"{newer.state.location} tells of {forgotten.versions_told(newer.versions)} that our "
+        "tables do not know: an older copy of the store was put back."
+    )
+    remedy = "lakectl doctor --repair takes them in."
+    if not newer.follows:
+        remedy = (
+            "Loads went on since, so nothing mends it: load their files, which lie in the table's "
+            "folder, again, and move them away."
+        )
+    found.tell(Severity.WRONG, Kind.STORE, message, remedy, newer.state.location)
 
 
 def _folder(handles: Handles, location: str) -> str:
@@ -146,67 +171,6 @@ def _compare_small_files(handles: Handles, found: Examined, verify: bool) -> Non
             message = f"the file {path} {reason}; only earlier states of the table need it."
             remedy = "lakectl doctor --repair lets go of it; no version is lost."
             found.tell(Severity.RISK, Kind.METADATA, message, remedy, path)
-
-
-def _compare_rows(handles: Handles, found: Examined, dataset: Dataset | None, pointer: str) -> None:
-    """Our tables, which are made from the table's own files, against those files."""
-    state = found.inspection.state
-    if state is None or dataset is None:
-        return
-    if dataset.metadata_location != pointer:
-        message = "our tables are behind what another engine has committed."
-        found.tell(Severity.WRONG, Kind.POINTER, message, _REBUILD, pointer)
-        return
-    if tables.describe(state, dataset.id, dataset.name) != dataset:
-        found.tell(
-            Severity.WRONG, Kind.SUMMARY, "what is listed of it is not what it holds.", _REBUILD
-        )
-    log = audit.snapshots(handles.reader, dataset.id)
-    there = {snapshot.snapshot_id for snapshot in state.metadata.snapshots}
-    for snapshot in sorted(log.keys() - there):
-        message = f"v{log[snapshot]} is in the version log, but its snapshot is gone."
-        found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
-    for snapshot in sorted(there - log.keys()):
-        message = f"the snapshot {snapshot} is not in the version log."
-        found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
-    _compare_versions(handles, found, dataset, state)
-    for snapshot, listed in found.inspection.snapshots.items():
-        if snapshot not in log:
-            continue
-        ours = {file.path for file in handles.reader.files(dataset, snapshot)}
-        if ours != listed.keys():
-            message = (
-                f"v{log[snapshot]} has {len(listed)} files, and our tables list "
-                f"{len(ours)}, {len(ours & listed.keys())} of them the same."
-            )
-            found.tell(Severity.WRONG, Kind.FILES, message, _REBUILD)
-    for key in audit.ledger_without_version(handles.reader, dataset.id):
-        message = f"the ledger says that write {key} landed, and there is no version of it."
-        found.tell(Severity.WRONG, Kind.LEDGER, message, _REBUILD)
-
-
-def _compare_versions(
-    handles: Handles, found: Examined, dataset: Dataset, state: TableState
-) -> None:
-    """What the version log tells of each version, against its snapshot."""
-    log = {version.snapshot_id: version for version in handles.reader.versions(dataset)}
-    live = {snapshot.snapshot_id for snapshot in state.metadata.snapshots}
-    for snapshot in state.metadata.snapshots:
-        ours = log.get(snapshot.snapshot_id)
-        theirs = tables.version_of(snapshot)
-        if ours is None:
-            continue
-        # A table forgets a parent that expires, our log does not.
-        forgotten = theirs.parent_id is None and ours.parent_id not in live
-        same = forgotten or ours.parent_id == theirs.parent_id
-        if not same or _as_written(ours) != _as_written(theirs):
-            message = f"what is listed of v{ours.version} is not what its snapshot says."
-            found.tell(Severity.WRONG, Kind.VERSIONS, message, _REBUILD)
-
-
-def _as_written(version: Version) -> Version:
-    """A version without what a reader adds, and without its parent, which is looked at apart."""
-    return replace(version, state="", tags=(), parent_id=None)
 
 
 def _orphans(
@@ -240,9 +204,11 @@ def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None
     known = audit.data_files(handles.reader, found.table.id)
     told = []
     wanted = {path: file.bytes for path, file in found.inspection.files.items()}
-    wanted |= {path: size for path, (size, _) in known.items() if path not in unreachable}
+    if found.inspection.damage:  # else its manifests know better which files there should be
+        wanted |= {path: size for path, (size, _) in known.items() if path not in unreachable}
     for path, size in wanted.items():
         checksum = known.get(path, (0, None))[1]
+        found.unknown += checksum is None
         reason = _wrong_with(handles, path, size, checksum if verify else None)
         if reason is not None:
             found.bad_files.add(path)

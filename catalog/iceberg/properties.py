@@ -40,6 +40,7 @@ TABLE_DEFAULTS = {
 OWNER, DESCRIPTION = "owner", "comment"  # the names that Spark and Trino use
 LABEL = "lakectl.label."
 KEY_COLUMNS = "lakectl.key-columns"
+MADE_AS = "lakectl.made-as"  # its first name, for whoever finds it without a store
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from catalog.iceberg.commits import OPERATIONS
 from catalog.iceberg.datafiles import bare_data_file
 from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.inspection import Inspection
-from catalog.iceberg.properties import DESCRIPTION, KEY_COLUMNS, LABEL, OWNER
+from catalog.iceberg.properties import DESCRIPTION, KEY_COLUMNS, LABEL, MADE_AS, OWNER
 from catalog.iceberg.snapshots import relist
 from catalog.iceberg.tables import MAIN, first_metadata, iceberg_schema
 from catalog.model import Dataset, Version, WrittenFile
@@ -116,7 +116,11 @@ def relisted(
 
 def _properties(dataset: Dataset) -> dict[str, str]:
     summary = dataset.summary
-    texts = {OWNER: summary.owner, DESCRIPTION: summary.description}
+    texts = {
+        MADE_AS: str(summary.name),
+        OWNER: summary.owner,
+        DESCRIPTION: summary.description,
+    }
     texts |= {f"{LABEL}{key}": value for key, value in summary.labels.items()}
     if dataset.key_columns:
         texts[KEY_COLUMNS] = json.dumps(list(dataset.key_columns))

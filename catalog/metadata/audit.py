@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from catalog.metadata.reader import Reader
-from catalog.metadata.values import parsed, schema_of, sound
-from catalog.model import MetadataFile
+from catalog.metadata.values import is_sound, parsed, schema_of, sound
+from catalog.model import Dataset, MetadataFile
 from catalog.names import DatasetName
 from catalog.schema import Schema
 
@@ -48,11 +49,17 @@ class Table(NamedTuple):
 
 
 def open_intents(reader: Reader) -> list[OpenIntent]:
-    """Every write that is under way, or whose process died."""
+    """Every write that is under way, or whose process died; damaged rows are passed over."""
     found = reader.rows(
         "SELECT id, dataset_id, location, host, pid, at FROM intents WHERE state = 'open'"
     )
-    return [OpenIntent(*row) for row in sound(found, "ttttii", "intents", "a write")]
+    return [OpenIntent(*row) for row in found if is_sound(row, "ttttii")]
+
+
+def announced(reader: Reader, ids: Iterable[str]) -> set[str]:
+    """Those of some writes that this store was told of, however they ended."""
+    query = "SELECT 1 FROM intents WHERE id = :id"
+    return {one for one in ids if reader.rows(query, id=one)}
 
 
 def tables(reader: Reader) -> list[Table]:
@@ -96,12 +103,12 @@ def added_by(reader: Reader, dataset_id: str) -> dict[str, tuple[int, int]]:
     return {path: (int(snapshot), int(version)) for path, snapshot, version in found}
 
 
-def schemas(reader: Reader, dataset_id: str) -> list[Schema]:
+def schemas(reader: Reader, dataset: Dataset) -> list[Schema]:
     """Every schema that a table has had."""
     found = reader.rows(
-        "SELECT schema FROM schemas WHERE dataset_id = :id ORDER BY schema_id", id=dataset_id
+        "SELECT schema FROM schemas WHERE dataset_id = :id ORDER BY schema_id", id=dataset.id
     )
-    return [parsed(schema_of, text, "schemas", dataset_id) for (text,) in found]
+    return [parsed(schema_of, text, "schemas", dataset.name) for (text,) in found]
 
 
 def snapshots(reader: Reader, dataset_id: str) -> dict[int, int]:

@@ -155,6 +155,11 @@ def unreachable(url: str, error: Exception) -> StoreUnreachable:
     shown = hide_password(url)
     if "locked" in first or "busy" in first:
         hint = f"Another process has held it for over {BUSY_SECONDS} s; try again when it is done."
+    elif "malformed" in first or "not a database" in first:
+        hint = (
+            "Move it away and restore it from a backup, be it an old one, or make a new one: "
+            "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
+        )
     elif "full" in first:
         hint = "Free some space on its disk; nothing of this change was kept."
     else:
@@ -179,8 +184,6 @@ def create(url: str) -> None:
         StoreUnreachable: the database cannot be opened or written.
         Conflict: a newer program has used it.
     """
-    from alembic import command  # 0.3 s to import; only `init` and `migrate` need it
-    from alembic.config import Config
     from alembic.util.exc import CommandError
 
     database = Database(url)
@@ -188,15 +191,11 @@ def create(url: str) -> None:
         path = Path(sqlite_path(url))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:
-        with database.write() as conn:
-            if database.is_postgres:  # several may create at once; SQLite's BEGIN already queues
-                conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7305131)")
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
-            faults.reach("migrate.written")
+        try:
+            _upgrade(database)
+        except OutcomeUnknown:  # what was done is not done a second time
+            _upgrade(database)
     except CommandError as error:
         raise Conflict(
             f"The metadata store {hide_password(url)} was used by a newer lakectl: {error}.",
@@ -204,3 +203,17 @@ def create(url: str) -> None:
         ) from error
     finally:
         database.close()
+
+
+def _upgrade(database: Database) -> None:
+    from alembic import command  # 0.3 s to import; only `init` and `migrate` need it
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with database.write() as conn:
+        if database.is_postgres:  # several may create at once; SQLite's BEGIN already queues
+            conn.exec_driver_sql("SELECT pg_advisory_xact_lock(7305131)")
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
+        faults.reach("migrate.written")

@@ -131,7 +131,8 @@ class Connection:
         if not Path(path).exists():
             raise StoreUnreachable(
                 f"The metadata store {path} is missing.",
-                "Restore the file; the tables' own data and metadata are still in the warehouse.",
+                "Restore the file. Or make a new one, lakectl init --migrate, and take in what the "
+                "warehouse tells: lakectl doctor --repair",
             )
         opened = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         opened.create_function("lower", 1, _lower, deterministic=True)  # its own knows ASCII only

@@ -161,7 +161,7 @@ class Reader(Connection):
             namespace=name.namespace,
             name=name.name,
         )
-        return str(found[0][0]) if found else None
+        return str(found[0][0]) if found and found[0][0] is not None else None
 
     def named(self, words: Iterable[str]) -> list[Dataset]:
         """The live datasets whose name is one of some words, for planning a query."""
@@ -319,43 +319,43 @@ class Reader(Connection):
             if not any(added in line and not removed & line for line in lines)
         ]
 
-    def schemas(self, dataset_id: str) -> list[SchemaRevision]:
+    def schemas(self, dataset: Dataset) -> list[SchemaRevision]:
         """Which schema was in force from when on, oldest first; an earlier one may come back."""
         found = self.rows(
             "SELECT s.schema, l.at, l.version, l.run_id FROM schema_log l JOIN schemas s "
             "ON s.dataset_id = l.dataset_id AND s.schema_id = l.schema_id "
             "WHERE l.dataset_id = :id ORDER BY l.id",
-            id=dataset_id,
+            id=dataset.id,
         )
-        sound(found, "tiiT", "schema_log", dataset_id)
+        sound(found, "tiiT", "schema_log", dataset.name)
         return [
             SchemaRevision(
-                parsed(schema_of, text, "schemas", dataset_id),
-                parsed(moment, at, "schema_log", dataset_id),
+                parsed(schema_of, text, "schemas", dataset.name),
+                parsed(moment, at, "schema_log", dataset.name),
                 version,
                 run,
             )
             for text, at, version, run in found
         ]
 
-    def schema(self, dataset_id: str, schema_id: int) -> Schema | None:
+    def schema(self, dataset: Dataset, schema_id: int) -> Schema | None:
         """The schema of a dataset that has that id, or None."""
         found = self.rows(
             "SELECT schema FROM schemas WHERE dataset_id = :id AND schema_id = :schema_id",
-            id=dataset_id,
+            id=dataset.id,
             schema_id=schema_id,
         )
-        return parsed(schema_of, found[0][0], "schemas", dataset_id) if found else None
+        return parsed(schema_of, found[0][0], "schemas", dataset.name) if found else None
 
-    def head_at(self, dataset_id: str, milliseconds: int) -> int | None:
+    def head_at(self, dataset: Dataset, milliseconds: int) -> int | None:
         """The snapshot that was current at a time, or None before the first."""
         found = self.rows(
             "SELECT snapshot_id FROM heads WHERE dataset_id = :id AND at <= :at "
             "ORDER BY at DESC, id DESC LIMIT 1",
-            id=dataset_id,
+            id=dataset.id,
             at=milliseconds,
         )
-        return int(sound(found, "i", "heads", dataset_id)[0][0]) if found else None
+        return int(sound(found, "i", "heads", dataset.name)[0][0]) if found else None
 
     # -- loads and changes --------------------------------------------------------------------
 

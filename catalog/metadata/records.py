@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from catalog.metadata import tables as t
 from catalog.model import DataFile, Dataset, MetadataFile, Version
 from catalog.names import DatasetName
+from catalog.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +78,18 @@ def swap(conn: sa.Connection, name: DatasetName, old: str | None, new: str) -> b
         }
         inserted = _add(conn, tables, row)
         if inserted:
-            _name_namespace(conn, name.namespace)
+            name_namespace(conn, name.namespace)
         return inserted
     moved = conn.execute(
         sa.update(tables)
-        .where(*_where(name), tables.c.metadata_location == old)
+        .where(*where(name), tables.c.metadata_location == old)
         .values(metadata_location=new, previous_metadata_location=old)
     )
     return moved.rowcount == 1
 
 
-def _where(name: DatasetName) -> tuple[sa.ColumnElement[bool], ...]:
+def where(name: DatasetName) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition for the row of a table's pointer."""
     tables = t.iceberg_tables.c
     return (
         tables.catalog_name == t.CATALOG_NAME,
@@ -97,7 +99,7 @@ def _where(name: DatasetName) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _pointer(name: DatasetName) -> sa.Select[Any]:
-    return sa.select(t.iceberg_tables.c.metadata_location).where(*_where(name))
+    return sa.select(t.iceberg_tables.c.metadata_location).where(*where(name))
 
 
 def pointer(conn: sa.Connection, name: DatasetName, *, lock: bool = False) -> str | None:
@@ -119,7 +121,7 @@ def _add(conn: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     return conn.execute(insert(table).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
-def _name_namespace(conn: sa.Connection, namespace: str) -> None:
+def name_namespace(conn: sa.Connection, namespace: str) -> None:
     """Let PyIceberg's own catalogue see a namespace."""
     row = {
         "catalog_name": t.CATALOG_NAME,
@@ -281,17 +283,7 @@ def _write_schema(conn: sa.Connection, commit: Commit) -> None:
     dataset = commit.dataset
     version = commit.version
     schema_id = dataset.schema.schema_id
-    known = sa.select(t.schemas.c.schema_id).where(
-        t.schemas.c.dataset_id == dataset.id, t.schemas.c.schema_id == schema_id
-    )
-    if conn.execute(known).first() is None:
-        conn.execute(
-            sa.insert(t.schemas).values(
-                dataset_id=dataset.id,
-                schema_id=schema_id,
-                schema=json.dumps(dataset.schema.to_json(), ensure_ascii=False),
-            )
-        )
+    add_schema(conn, dataset.id, dataset.schema)
     log = t.schema_log
     newest = sa.select(log.c.schema_id).where(log.c.dataset_id == dataset.id)
     if conn.execute(newest.order_by(log.c.id.desc()).limit(1)).scalar() != schema_id:
@@ -304,6 +296,13 @@ def _write_schema(conn: sa.Connection, commit: Commit) -> None:
                 run_id=version.run_id if version else None,
             )
         )
+
+
+def add_schema(conn: sa.Connection, dataset_id: str, schema: Schema) -> None:
+    """Let a schema be known, unless it is."""
+    text = json.dumps(schema.to_json(), ensure_ascii=False)
+    row = {"dataset_id": dataset_id, "schema_id": schema.schema_id, "schema": text}
+    _add(conn, t.schemas, row)
 
 
 def _write_metadata_files(conn: sa.Connection, commit: Commit) -> None:
@@ -339,56 +338,6 @@ def _write_ledger(
             at=commit.at,
         )
     )
-
-
-def rename(conn: sa.Connection, dataset: Dataset, new: DatasetName) -> bool:
-    """Give a table another name; False when it is taken or the table is not there any more."""
-    tables = t.iceberg_tables
-    taken = conn.execute(sa.select(sa.literal(1)).where(sa.exists(_pointer(new)))).first()
-    if taken:
-        return False
-    moved = conn.execute(
-        sa.update(tables)
-        .where(*_where(dataset.name))
-        .values(table_namespace=new.namespace, table_name=new.name)
-    )
-    if moved.rowcount != 1:
-        return False
-    _name_namespace(conn, new.namespace)
-    row = t.datasets
-    names = {"namespace": new.namespace, "name": new.name}
-    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(names))
-    return True
-
-
-def drop(conn: sa.Connection, dataset: Dataset, at: int) -> bool:
-    """Take a table off the list, keeping everything it has; False when it is gone already."""
-    tables = t.iceberg_tables
-    gone = conn.execute(
-        sa.delete(tables).where(
-            *_where(dataset.name), tables.c.metadata_location == dataset.metadata_location
-        )
-    )
-    if gone.rowcount != 1:
-        return False
-    row = t.datasets
-    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(dropped_at=at))
-    return True
-
-
-def mark_dropped(conn: sa.Connection, dataset_id: str, at: int) -> None:
-    """Note that a table was dropped by somebody else."""
-    row = t.datasets
-    conn.execute(sa.update(row).where(row.c.id == dataset_id).values(dropped_at=at))
-
-
-def undrop(conn: sa.Connection, dataset: Dataset) -> bool:
-    """Put a dropped table back on the list; False when its name has been taken meanwhile."""
-    if not swap(conn, dataset.name, None, dataset.metadata_location):
-        return False
-    row = t.datasets
-    conn.execute(sa.update(row).where(row.c.id == dataset.id).values(dropped_at=None))
-    return True
 
 
 def forget_files(conn: sa.Connection, dataset_id: str, paths: Sequence[str]) -> None:

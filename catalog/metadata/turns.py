@@ -18,17 +18,21 @@ PATIENCE = 60.0  # seconds
 
 
 @contextmanager
-def turn(path: Path) -> Iterator[bool]:
+def turn(path: Path, patience: float = PATIENCE) -> Iterator[bool]:
     """Hold a lock file for the length of the block.
 
+    Args:
+        path: the lock file; it is made if it is not there.
+        patience: how many seconds to wait for it.
+
     Yields:
-        Whether it is held; False when its holder has not let go of it for `PATIENCE` seconds.
+        Whether it is held; False when its holder has not let go of it for so long.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        held = _wait(handle)
+        held = _wait(handle, patience)
     except BaseException:
         os.close(handle)
         raise
@@ -41,7 +45,7 @@ def turn(path: Path) -> Iterator[bool]:
             os.close(handle)
 
 
-def _wait(handle: int) -> bool:
+def _wait(handle: int, patience: float) -> bool:
     """Queue for a lock in a thread, which alone can be left behind; it closes the handle then.
 
     Trying again and again would give up our place in the queue.
@@ -57,7 +61,7 @@ def _wait(handle: int) -> bool:
                 os.close(handle)
 
     threading.Thread(target=queue, daemon=True).start()
-    decided.wait(PATIENCE)
+    decided.wait(patience)
     with settled:
         left = not decided.is_set()
         return not left

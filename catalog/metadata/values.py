@@ -26,7 +26,7 @@ _TYPES: dict[str, tuple[type, ...]] = {"t": (str,), "i": (int,), "b": (int, bool
 _SUMMARY = "ttttiiiiTTti"
 _DATASET = f"{_SUMMARY}ttttIittt"
 # What JSON and the parsing of it come to where a text is something else.
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, LakeError, OSError, RecursionError,
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, LakeError, OSError, RecursionError,
                TypeError, ValueError)  # fmt: skip
 
 SUMMARY = """id, namespace, name, kind, version, rows, bytes, files, owner, description, labels,
@@ -43,6 +43,11 @@ def damaged(table: str, whose: object) -> OperationFailed:
         f"The row of {whose} in our table {table} is damaged: it holds what cannot stand there.",
         "See what is wrong and what would mend it: lakectl doctor",
     )
+
+
+def is_sound(row: tuple[Any, ...], kinds: str) -> bool:
+    """Whether each cell of a row is of its kind; see `sound`."""
+    return _fit(tuple(map(type, row)), kinds)
 
 
 @cache
@@ -68,7 +73,7 @@ def sound(
         OperationFailed: one is not.
     """
     for row in rows:
-        if not _fit(tuple(map(type, row)), kinds):
+        if not is_sound(row, kinds):
             raise damaged(table, whose)
     return rows
 
@@ -81,7 +86,7 @@ def parsed(make: Callable[[X], V], cell: X, table: str, whose: object) -> V:
     """
     try:
         return make(cell)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise damaged(table, whose) from error
 
 

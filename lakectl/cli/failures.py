@@ -16,7 +16,8 @@ from screens.text import safe
 
 CRASH, INTERRUPTED = 70, 130
 _LONGEST_TRACE = 100_000  # characters: its messages quote what others wrote
-# Of a lake's own files such an error is told where it happens; what comes up here is the output.
+# What writes a lake's files tells such an error itself. What comes up here is of a file that is
+# read, or of the output, which has no name.
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
@@ -61,7 +62,12 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     if isinstance(error, LakeError):
         return error.code, error.message, error.hint, error.exit_code
     if isinstance(error, click.exceptions.Abort | KeyboardInterrupt) or _stopped_duckdb(error):
-        return "interrupted", "Interrupted; the lake is as it was.", None, INTERRUPTED
+        return (
+            "interrupted",
+            "Interrupted; whatever had landed by then is there, whole.",
+            None,
+            INTERRUPTED,
+        )
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "lakectl"
         return "usage", error.format_message(), f"See: {path} --help", 2
@@ -74,6 +80,9 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
         hint = "Look at who owns it and how its disk is mounted."
         why = f"There is no access to {error.filename}: {error.strerror}."
         return "unreachable", why, hint, 5
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename:
+        why = f"{error.filename} cannot be used: {error.strerror}."
+        return "unreachable", why, "Look at its disk; lakectl doctor tells what became of it.", 5
     if isinstance(error, OSError) and error.errno in _FULL:
         hint = "Free some space there, or write to another place."
         return "failed", f"The output could not be written: {error.strerror}.", hint, 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from catalog.doctor.repairing import Step
 
 _SIGNS = {"damage": "✖", "wrong": "✖", "risk": "▲", "litter": "·", "note": "·"}
+_ROUNDS = 4  # what is broken may hide what else is
 _MOST = 200  # findings that a person is shown
 
 
@@ -48,17 +49,20 @@ def doctor(
     report = seen.report
     as_json = output_form in {"json", "jsonl"}
     done: list[str] = []
-    if given["repair"]:
+    for _ in range(_ROUNDS if given["repair"] else 0):
         steps = lake.repairs(seen, older_than=given["older_than"] * 3600)
-        if steps:
-            _tell(report, output.note)
-            for step in steps:
-                output.note(f"→ {step.sentence}")
-            confirm(
-                f"Do {'this' if len(steps) == 1 else f'these {len(steps)} things'}?", given["yes"]
-            )
-            done = _do_all(steps)
-            report = lake.doctor(*names, verify=given["verify"]).report
+        if not steps:
+            break
+        _tell(report, output.note)
+        for step in steps:
+            output.note(f"→ {step.sentence}")
+        confirm(f"Do {'this' if len(steps) == 1 else f'these {len(steps)} things'}?", given["yes"])
+        mended = _do_all(steps)
+        done += mended
+        seen = lake.doctor(*names, verify=given["verify"])
+        report = seen.report
+        if not mended:
+            break
     if as_json:
         output.print_json(report.to_json() | ({"repaired": done} if given["repair"] else {}))
     else:
@@ -90,9 +94,11 @@ def _tell(report: Report, say: Callable[[str], None]) -> None:
             say(f"          {finding.remedy}")
     if len(report.findings) > _MOST:
         say(f"… and {count(len(report.findings) - _MOST)} more; -o json lists all.")
-    how = (
-        "every byte was compared" if report.verified else "sizes were compared, bytes with --verify"
-    )
+    how = "sizes were compared, bytes with --verify"
+    if report.verified:
+        how = "every byte was compared"
+        if report.unknown:
+            how += f" but those of {plural(report.unknown, 'file')} without a known checksum"
     looked = (
         f"{plural(report.datasets, 'dataset')}, {plural(report.files, 'file')}, "
         f"{size(report.bytes)}; {how}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "md", "parquet", "arrow")
 
 
+def _no_bytes_on_a_terminal(_ctx: click.Context, _option: object, form: str | None) -> str | None:
+    if form in {"parquet", "arrow"} and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is no text for a terminal. Write it to a file: … > FILE")
+    return form
+
+
 def output_option(function: F) -> F:
     """`-o FORMAT`: a table on a terminal and TSV in a pipe unless said otherwise."""
     return click.option(
@@ -23,6 +30,7 @@ def output_option(function: F) -> F:
         "output_form",
         type=click.Choice(FORMATS),
         default=lambda: os.environ.get("LAKECTL_OUTPUT"),
+        callback=_no_bytes_on_a_terminal,
         help="How to print; a table on a terminal, TSV in a pipe.",
     )(function)
 

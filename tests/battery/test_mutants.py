@@ -13,24 +13,12 @@ import pytest
 from battery_table import Figure
 from lake_builder import opened
 from lake_shell import ForkingShell
+from stories import forget, mutant
 
 import lakectl
 from catalog.errors import LakeError
-from catalog.iceberg import snapshots, tables
 
 Damage = Callable[[Path], bytes]
-
-
-def mutant(data: bytes, chance: random.Random) -> tuple[str, bytes]:
-    """How a file was damaged, and its bytes then: a bit, its end, or the order of its parts."""
-    at = chance.randrange(len(data))
-    how = chance.choice(["flip", "cut", "splice"])
-    if how == "flip":
-        return how, data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
-    if how == "cut":
-        return how, data[:at]
-    moved = data[: at // 2] + data[at:] + data[at // 2 : at]
-    return how, moved if moved != data else data + b"\x00"
 
 
 @pytest.fixture
@@ -44,12 +32,6 @@ def story(forked: ForkingShell) -> ForkingShell:
         lake.tag("n.t", "gold", 3)
         lake.dataset("n.u").append(pa.table({"a": [1]}))
     return forked
-
-
-def _forget() -> None:
-    """What this process remembers of files hides that they have been damaged."""
-    tables._cache.clear()
-    snapshots._lists.clear()
 
 
 def _files(folder: Path, suffixes: set[str]) -> list[Path]:
@@ -135,7 +117,7 @@ def test_damaged_metadata_is_found_named_and_mended(
         how, data = mutant(files[path], chance)
         path.write_bytes(data)
         where = f"mutant {number}: {how} of {path.name}"
-        _forget()
+        forget()
         with opened(story.cwd) as lake:
             seen = lake.doctor(verify=True)
             named = {f.path for f in seen.report.findings if f.severity != "litter"}
@@ -146,7 +128,7 @@ def test_damaged_metadata_is_found_named_and_mended(
                 for step in lake.repairs(seen):
                     step.do()
         if number < repairs:
-            _forget()
+            forget()
             with opened(story.cwd) as lake:
                 assert lake.doctor(verify=True).report.is_sound, where
                 assert [v.version for v in lake.versions("n.t")] == versions, where
@@ -156,7 +138,7 @@ def test_damaged_metadata_is_found_named_and_mended(
             shutil.copytree(tmp_path / "before", story.cwd)
         path.write_bytes(files[path])
         kinds[how] += 1
-    _forget()
+    forget()
     figure(
         "L12",
         f"{mutants} mutants of metadata files, lists and manifests ({_told(kinds)}); {repairs} of "

@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+import stories
+from stories import forget, kinds, mend, mutant, rows_of
 
 from catalog.doctor.findings import Kind, Severity
 from catalog.errors import NotAllowed, NotFound
-from catalog.iceberg import snapshots
-from catalog.iceberg import tables as iceberg_tables
 from catalog.metadata import tables
 from lakectl.lake import Lake, open_lake
 
@@ -27,45 +27,11 @@ Put = Callable[..., Any]
 
 @pytest.fixture
 def story(lake: Lake) -> Lake:
-    """n.t with five versions, partitions, a merge, an overwrite, a rollback, a tag; and n.u."""
-    handle = lake.dataset("n.t")
-    handle.append(
-        pa.table({"id": [1, 2, 3], "s": ["a", "b", None]}), partition_by=["bucket(2, id)", "s"]
-    )
-    handle.append(pa.table({"id": [4], "s": ["d"], "new": [1.5]}), schema="evolve", message="more")
-    handle.merge(pa.table({"id": [4, 5], "s": ["D", "e"], "new": [2.5, None]}), key=["id"])
-    handle.overwrite(pa.table({"id": [8, 9], "s": ["x", "y"], "new": [0.5, None]}), run_id="run-7")
-    lake.rollback("n.t", 3)
-    handle.append(pa.table({"id": [7], "s": [None], "new": [1.0]}))
-    lake.tag("n.t", "gold", 2)
-    lake.dataset("n.u").append(pa.table({"id": [1]}))
-    return lake
+    """See `stories.tell`."""
+    return stories.tell(lake)
 
 
 _OF_T = "dataset_id = (SELECT id FROM datasets WHERE name = 't')"
-
-
-def _kinds(lake: Lake, *names: str, verify: bool = True) -> list[tuple[str, str]]:
-    report = lake.doctor(*names, verify=verify).report
-    return [(str(f.severity), str(f.kind)) for f in report.findings]
-
-
-def _rows(lake: Lake) -> dict[int, list[str]]:
-    live = [v.version for v in lake.versions("n.t") if v.state != "expired"]
-    return {v: sorted(map(str, lake.to_arrow("n.t", v).to_pylist())) for v in live}
-
-
-def _mend(lake: Lake, **options: Any) -> list[str]:
-    _forget()
-    done = [step.do() for step in lake.repairs(lake.doctor(verify=True), **options)]
-    _forget()
-    return done
-
-
-def _forget() -> None:
-    """What this process remembers of files hides that they have been damaged."""
-    iceberg_tables._cache.clear()
-    snapshots._lists.clear()
 
 
 def _files(lake: Lake, *parts: str) -> list[Path]:
@@ -74,7 +40,7 @@ def _files(lake: Lake, *parts: str) -> list[Path]:
 
 
 def test_a_lake_in_order_is_sound(story: Lake) -> None:
-    assert _kinds(story) == []
+    assert kinds(story) == []
     report = story.doctor(verify=True).report
     assert report.is_sound
     walked = dict(story.handles.warehouse.walk())
@@ -89,18 +55,6 @@ def test_every_small_file_is_known_with_its_checksum(story: Lake) -> None:
     assert known == walked
 
 
-def _mutant(data: bytes, chance: random.Random) -> bytes:
-    """The bytes with a bit flipped, their end cut off, or a part put in another place."""
-    at = chance.randrange(len(data))
-    how = chance.choice(["flip", "cut", "splice"])
-    if how == "flip":
-        return data[:at] + bytes([data[at] ^ 1 << chance.randrange(8)]) + data[at + 1 :]
-    if how == "cut":
-        return data[:at]
-    moved = data[: at // 2] + data[at:] + data[at // 2 : at]
-    return moved if moved != data else data + b"\x00"
-
-
 @pytest.fixture
 def damaged(story: Lake) -> Iterator[Callable[[Path, bytes], None]]:
     """Return a function that puts bytes in the place of a file, in the lake as it was made."""
@@ -112,7 +66,7 @@ def damaged(story: Lake) -> Iterator[Callable[[Path, bytes], None]]:
         story.close()
         shutil.rmtree(root)
         shutil.copytree(backup, root)
-        _forget()
+        forget()
         path.write_bytes(data)
 
     yield damage
@@ -123,17 +77,17 @@ def damaged(story: Lake) -> Iterator[Callable[[Path, bytes], None]]:
 def test_a_damaged_small_file_is_found_and_costs_no_version(
     story: Lake, damaged: Callable[[Path, bytes], None], seed: int
 ) -> None:
-    chance, before = random.Random(seed), _rows(story)
+    chance, before = random.Random(seed), rows_of(story)
     files = {path: path.read_bytes() for path in _files(story, ".json", ".avro")}
     for path, data in files.items():
-        damaged(path, _mutant(data, chance))
+        damaged(path, mutant(data, chance)[1])
         found = [f.path for f in story.doctor(verify=True).report.findings
                  if f.severity in {Severity.DAMAGE, Severity.RISK}]  # fmt: skip
         assert found == [str(path)], seed
-        assert _rows(story) == before
-        _mend(story)
-        assert _rows(story) == before
-        assert _kinds(story) == [], seed
+        assert rows_of(story) == before
+        mend(story)
+        assert rows_of(story) == before
+        assert kinds(story) == [], seed
         story.dataset("n.t").append(pa.table({"id": [99], "s": ["z"], "new": [9.0]}))
         assert story.to_arrow("n.t").num_rows == len(before[5]) + 1
 
@@ -142,19 +96,19 @@ def test_a_damaged_small_file_is_found_and_costs_no_version(
 def test_a_damaged_data_file_is_found_and_the_newest_whole_version_is_gone_to(
     story: Lake, damaged: Callable[[Path, bytes], None], seed: int
 ) -> None:
-    chance, before = random.Random(seed), _rows(story)
+    chance, before = random.Random(seed), rows_of(story)
     held = {v: {f.path for f in story.handles.reader.files(
         story.describe("n.t"), next(x.snapshot_id for x in story.versions("n.t") if x.version == v)
     )} for v in before}  # fmt: skip
     files = {path: path.read_bytes() for path in _files(story, ".parquet")}
     for path, data in files.items():
-        damaged(path, _mutant(data, chance))
-        assert ("damage", "data") in _kinds(story)
-        done = _mend(story)
+        damaged(path, mutant(data, chance)[1])
+        assert ("damage", "data") in kinds(story)
+        done = mend(story)
         whole = {v: rows for v, rows in before.items() if str(path) not in held[v]}
-        assert _rows(story) == whole, (path, done)
+        assert rows_of(story) == whole, (path, done)
         assert story.describe("n.t").summary.version == max((v for v in whole if v != 4), default=4)
-        assert _kinds(story, "n.t") == []
+        assert kinds(story, "n.t") == []
         assert any(path.name in str(p) for p in story.settings.root.rglob("*")), "set aside"
 
 
@@ -184,14 +138,14 @@ def test_a_missing_data_file_is_told_without_verify(story: Lake) -> None:
 def test_our_tables_are_made_anew_where_they_disagree(
     story: Lake, sabotage: str, kind: Kind
 ) -> None:
-    before = _rows(story)
+    before = rows_of(story)
     told = [(v.version, v.operation, v.rows, v.message, v.run_id) for v in story.versions("n.t")]
     with story.handles.database.write() as conn:
         conn.execute(sa.text(sabotage))
-    assert ("wrong", str(kind)) in _kinds(story)
-    assert _mend(story) == ["Our tables of n.t are what its files say."]
-    assert _kinds(story) == []
-    assert _rows(story) == before
+    assert ("wrong", str(kind)) in kinds(story)
+    assert mend(story) == ["Our tables of n.t are what its files say."]
+    assert kinds(story) == []
+    assert rows_of(story) == before
     assert told == [
         (v.version, v.operation, v.rows, v.message, v.run_id) for v in story.versions("n.t")
     ]
@@ -204,9 +158,9 @@ def test_bytes_that_were_loaded_are_still_known_after_our_tables_were_made_anew(
     put("n.t", "a\n2\n", file="b.csv")
     with lake.handles.database.write() as conn:
         conn.execute(sa.text("UPDATE datasets SET rows = 7"))
-    _mend(lake)
+    mend(lake)
     assert put("n.t", "a\n2\n", file="b.csv").skipped
-    assert _kinds(lake) == []
+    assert kinds(lake) == []
 
 
 def test_orphans_are_told_exactly_and_young_ones_of_unknown_origin_stay(story: Lake) -> None:
@@ -220,10 +174,10 @@ def test_orphans_are_told_exactly_and_young_ones_of_unknown_origin_stay(story: L
     assert story.doctor().report.is_sound
     assert story.repairs(story.doctor()) == []
     os.utime(strays[0], (0, 0))
-    assert _mend(story) == ["Removed: 1 file."]
+    assert mend(story) == ["Removed: 1 file."]
     assert [path.exists() for path in strays] == [False, True, True]
-    assert _mend(story, older_than=0) == ["Removed: 2 files."]
-    assert _kinds(story) == []
+    assert mend(story, older_than=0) == ["Removed: 2 files."]
+    assert kinds(story) == []
 
 
 _A_LOAD_THAT_DIES = """
@@ -249,13 +203,13 @@ def test_what_a_killed_load_left_is_told_and_removed_at_once(story: Lake, point:
     assert left or landed
     found = {f.path for f in story.doctor().report.findings if f.kind is Kind.ORPHAN}
     assert found == (set() if landed else left)
-    _mend(story)
+    mend(story)
     intents = [f for f in story.doctor().report.findings if f.kind is Kind.INTENT]
     assert intents == []
     named = {p for p in story.doctor().report.findings if p.kind is Kind.ORPHAN}
     assert all(".metadata.json" in str(p.path) for p in named)  # which carries no write's id
-    _mend(story, older_than=0)
-    assert _kinds(story) == []
+    mend(story, older_than=0)
+    assert kinds(story) == []
     assert story.to_arrow("n.t").num_rows == (7 if landed else 6)
 
 
@@ -266,7 +220,7 @@ def test_a_load_under_way_is_no_litter(story: Lake) -> None:
     with writing.intent(story.handles, dataset.id, dataset.location) as under_way:
         (under_way.staging / "part.parquet").write_bytes(b"half")
         Path(f"{dataset.location}/data/{under_way.id}-00000.parquet").write_bytes(b"whole")
-        assert _kinds(story) == []
+        assert kinds(story) == []
         assert story.repairs(story.doctor(), older_than=0) == []
     Path(f"{dataset.location}/data/{under_way.id}-00000.parquet").unlink()
 
@@ -280,15 +234,15 @@ def test_one_dataset_may_be_asked_for_and_an_unknown_one_is_not_found(story: Lak
 def test_a_dropped_dataset_is_looked_at_too(story: Lake) -> None:
     path = _files(story, ".parquet")[0]
     story.drop("n.t")
-    assert _kinds(story) == []
+    assert kinds(story) == []
     path.write_bytes(b"x")
-    assert _kinds(story) == [("note", "data")]
+    assert kinds(story) == [("note", "data")]
 
 
 def test_rights_that_let_others_in_are_a_risk(story: Lake) -> None:
     place = Path(story.handles.warehouse.uri)
     place.chmod(0o755)
-    assert _kinds(story) == [("risk", "permissions")]
+    assert kinds(story) == [("risk", "permissions")]
     assert not story.doctor().report.is_sound
     place.chmod(0o700)
 
@@ -311,45 +265,45 @@ def test_a_table_that_cannot_be_mended_says_so_until_it_is_dropped(lake: Lake) -
     assert lake.repairs(seen) == []
     assert "drop it and load it again" in str(seen.report.findings[0].remedy)
     lake.drop("n.t")
-    assert _kinds(lake) == [("note", "data")]
+    assert kinds(lake) == [("note", "data")]
     assert lake.doctor().report.is_sound
 
 
 @pytest.mark.parametrize("gone", [".json", "-m0.avro", "snap-", ".parquet"])
 def test_what_is_missing_is_mended_like_what_is_damaged(story: Lake, gone: str) -> None:
-    before = _rows(story)
+    before = rows_of(story)
     _files(story, gone)[-1].unlink()
     assert not story.doctor().report.is_sound
-    assert _mend(story) != []
-    assert _kinds(story) == []
-    assert gone == ".parquet" or _rows(story) == before
+    assert mend(story) != []
+    assert kinds(story) == []
+    assert gone == ".parquet" or rows_of(story) == before
 
 
 def test_while_metadata_is_damaged_nothing_of_the_table_is_litter(story: Lake) -> None:
-    before = _rows(story)
+    before = rows_of(story)
     with story.handles.database.write() as conn:  # as of a lake from before they were kept
         conn.execute(tables.metadata_files.delete())
     Path(story.describe("n.t").metadata_location).write_text("{}")
-    _forget()
+    forget()
     found = story.doctor().report.findings
     assert [f.kind for f in found] == [Kind.METADATA]
-    _mend(story, older_than=0)
-    assert _rows(story) == before
+    mend(story, older_than=0)
+    assert rows_of(story) == before
     left = story.doctor(verify=True).report.findings  # its earlier states, which nothing names now
     assert {(f.kind, str(f.path)[-14:]) for f in left} == {(Kind.ORPHAN, ".metadata.json")}
-    _mend(story, older_than=0)
-    assert (_kinds(story), _rows(story)) == ([], before)
+    mend(story, older_than=0)
+    assert (kinds(story), rows_of(story)) == ([], before)
     story.dataset("n.t").append(pa.table({"id": [99], "s": ["z"], "new": [9.0]}))
 
 
 def test_all_metadata_of_a_table_may_be_gone(story: Lake) -> None:
-    before = _rows(story)
+    before = rows_of(story)
     for path in _files(story, ".json", ".avro"):
         path.unlink()
-    _mend(story)
-    _mend(story)  # once its metadata is there, the manifests that that names can be missed
-    assert _kinds(story) == []
-    assert _rows(story) == before
+    mend(story)
+    mend(story)  # once its metadata is there, the manifests that that names can be missed
+    assert kinds(story) == []
+    assert rows_of(story) == before
 
 
 def test_names_that_go_with_a_lost_version_are_told_and_undo_goes_on(lake: Lake) -> None:
@@ -359,7 +313,7 @@ def test_names_that_go_with_a_lost_version_are_told_and_undo_goes_on(lake: Lake)
     lake.tag("n.t", "keep", 2)
     newest = lake.handles.reader.files(lake.describe("n.t"), lake.versions("n.t")[1].snapshot_id)
     Path(newest[-1].path).write_bytes(b"gone")
-    _forget()
+    forget()
     (step,) = lake.repairs(lake.doctor())
     assert "v2, v3, the tag keep" in step.sentence
     aside = step.do()
@@ -369,7 +323,7 @@ def test_names_that_go_with_a_lost_version_are_told_and_undo_goes_on(lake: Lake)
     assert "n.u is gone" in lake.undo().sentence
     with pytest.raises(NotFound, match="nothing to undo"):
         lake.undo()
-    assert _kinds(lake) == []
+    assert kinds(lake) == []
 
 
 @pytest.mark.parametrize("place", ["'/tmp/elsewhere'", "location || '2'"])
@@ -379,6 +333,6 @@ def test_no_file_of_a_dataset_is_litter_because_a_row_of_ours_is_wrong(
     before = {path for path, _ in story.handles.warehouse.walk()}
     with story.handles.database.write() as conn:
         conn.execute(sa.text(f"UPDATE datasets SET location = {place} WHERE name = 't'"))
-    _mend(story, older_than=0)
-    _mend(story, older_than=0)
+    mend(story, older_than=0)
+    mend(story, older_than=0)
     assert {path for path, _ in story.handles.warehouse.walk()} >= before

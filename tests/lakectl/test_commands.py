@@ -235,7 +235,7 @@ def test_an_interrupt_ends_a_query_at_once_whatever_duckdb_is_doing(
     if form:
         assert json.loads(err)["error"]["code"] == "interrupted"
     else:
-        assert err.strip() == "lakectl: Interrupted; the lake is as it was."
+        assert err.strip() == "lakectl: Interrupted; whatever had landed by then is there, whole."
 
 
 def test_numbers_that_json_lacks_are_texts_in_an_exported_file(lake: Shell, tmp_path: Path) -> None:

@@ -1,0 +1,273 @@
+"""The store may be lost, or be an old copy, or be spoilt: the warehouse tells what it told."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+import stories
+from stories import forget, kinds, mend, rows_of
+
+from catalog.altering import Annotation
+from catalog.doctor.findings import Kind
+from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
+from catalog.metadata import tables
+from lakectl import lake as lakes
+from lakectl.lake import Lake, open_lake
+
+
+@pytest.fixture
+def story(lake: Lake) -> Lake:
+    """See `stories.tell`."""
+    return stories.tell(lake)
+
+
+def _store(lake: Lake) -> Path:
+    return lake.settings.root / ".lakectl" / "lake.db"
+
+
+def _reopened(lake: Lake) -> Lake:
+    lake.close()
+    forget()
+    return open_lake(lake.settings.root)
+
+
+@pytest.fixture
+def put_back(lake: Lake, tmp_path: Path) -> Iterator[Callable[[], Lake]]:
+    """Return a function that puts the store back as it was when the fixture was made."""
+    lake.dataset("n.t").append(pa.table({"id": [0]}))
+    shutil.copy(_store(lake), tmp_path / "old.db")
+    opened: list[Lake] = []
+
+    def old() -> Lake:
+        lake.close()
+        shutil.copy(tmp_path / "old.db", _store(lake))
+        opened.append(_reopened(lake))
+        return opened[-1]
+
+    yield old
+    for one in opened:
+        one.close()
+
+
+def test_what_an_old_copy_of_the_store_does_not_know_is_no_litter_and_comes_back(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    handle = lake.dataset("n.t")
+    handle.append(pa.table({"id": [1]}), message="second", write_key="k2")
+    handle.overwrite(pa.table({"id": [2]}))
+    lake.tag("n.t", "gold", 2)
+    lake.dataset("n.u").append(pa.table({"id": [5]}))
+    before, of_u = rows_of(lake), rows_of(lake, "n.u")
+    told = [(v.version, v.operation, v.message, v.tags) for v in lake.versions("n.t")]
+    files = dict(lake.handles.warehouse.walk())
+    old = put_back()
+    assert kinds(old) == [("wrong", "store"), ("wrong", "store")]
+    assert not old.doctor().report.is_sound
+    assert len(mend(old, older_than=0)) == 2
+    assert dict(old.handles.warehouse.walk()) == files
+    assert kinds(old) == []
+    assert (rows_of(old), rows_of(old, "n.u")) == (before, of_u)
+    assert told == [(v.version, v.operation, v.message, v.tags) for v in old.versions("n.t")]
+    assert old.dataset("n.t").append(pa.table({"id": [1]}), write_key="k2").skipped
+    now = datetime.now(UTC).isoformat()
+    assert sorted(old.to_arrow("n.t", now)["id"].to_pylist()) == [2]
+    assert old.dataset("n.t").append(pa.table({"id": [3]})).version == 4
+
+
+def test_what_was_only_said_of_a_table_comes_back_too(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    lake.tag("n.t", "gold", 1)
+    lake.annotate("n.t", Annotation(owner="ada"))
+    old = put_back()
+    mend(old, older_than=0)
+    found = old.describe("n.t")
+    assert (found.summary.owner, list(found.tags)) == ("ada", ["gold"])
+
+
+def test_where_loads_went_on_nothing_of_either_line_is_taken_away(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    files = set(dict(lake.handles.warehouse.walk()))
+    old = put_back()
+    old.dataset("n.t").append(pa.table({"id": [7]}))
+    assert kinds(old) == [("wrong", "store")]
+    assert "Loads went on since" in str(old.doctor().report.findings[0].remedy)
+    assert mend(old, older_than=0) == []
+    assert set(dict(old.handles.warehouse.walk())) >= files
+    assert sorted(old.to_arrow("n.t")["id"].to_pylist()) == [0, 7]
+
+
+def test_a_table_of_another_lake_in_the_same_warehouse_is_no_litter(
+    lake: Lake, tmp_path: Path
+) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    lakes.init_lake(tmp_path / "second", warehouse=str(lake.settings.warehouse))
+    with open_lake(tmp_path / "second") as other:
+        other.dataset("n.v").append(pa.table({"id": [2]}))
+        rows = rows_of(other, "n.v")
+        found = [f for f in lake.doctor().report.findings if f.kind is Kind.STORE]
+        assert "another lake lies in this warehouse" in found[0].message
+        assert all(f.kind is not Kind.ORPHAN for f in lake.doctor().report.findings)
+        forget()
+        assert rows_of(other, "n.v") == rows
+
+
+def test_a_new_store_beside_a_warehouse_learns_all_that_its_files_tell(story: Lake) -> None:
+    before, of_u = rows_of(story), rows_of(story, "n.u")
+    log = [(v.version, v.operation, v.rows, v.message, v.run_id) for v in story.versions("n.t")]
+    tags = story.describe("n.t").tags
+    story.close()
+    for path in _store(story).parent.glob("lake.db*"):
+        path.unlink()
+    with (
+        pytest.raises(StoreUnreachable, match="missing") as refused,
+        open_lake(story.settings.root),
+    ):
+        pass
+    assert "lakectl init --migrate" in str(refused.value.hint)
+    lakes.migrate(str(story.settings.root))
+    with _reopened(story) as new:
+        assert new.ls() == []
+        assert kinds(new) == [("wrong", "store"), ("wrong", "store")]
+        mend(new)
+        assert kinds(new) == []
+        assert (rows_of(new), rows_of(new, "n.u")) == (before, of_u)
+        assert new.describe("n.t").tags == tags
+        now = new.versions("n.t")
+        assert [(v.version, v.operation, v.rows, v.message, v.run_id) for v in now] == log
+        assert new.doctor(verify=True).report.unknown > 0  # no checksum of a data file is known
+        new.dataset("n.t").append(pa.table({"id": [9], "s": ["z"], "new": [0.0]}))
+
+
+def test_a_table_whose_first_name_is_taken_gets_one_of_its_own(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    lake.dataset("n.u").append(pa.table({"id": [5]}))
+    old = put_back()
+    old.dataset("n.u").append(pa.table({"id": [6]}))
+    mend(old)
+    names = [str(one.name) for one in old.ls()]
+    assert names[1:] == ["n.t", "n.u"]
+    assert names[0].startswith("found.t_")
+    assert old.to_arrow(names[0])["id"].to_pylist() == [5]
+
+
+@pytest.mark.parametrize("gone", sorted(tables.metadata.tables))
+def test_a_table_of_ours_that_is_gone_is_made_anew(story: Lake, gone: str) -> None:
+    before, of_u = rows_of(story), rows_of(story, "n.u")
+    story.close()
+    with closing(sqlite3.connect(_store(story))) as store:
+        store.execute(f"DROP TABLE {gone}")
+    with _reopened(story) as lake:
+        (found,) = lake.doctor().report.findings
+        assert (found.kind, gone in found.message) == (Kind.STORE, True)
+        mend(lake, rounds=2)
+        assert kinds(lake) == []
+        assert (rows_of(lake), rows_of(lake, "n.u")) == (before, of_u)
+        lake.dataset("n.t").append(pa.table({"id": [9], "s": ["z"], "new": [0.0]}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("ledger.version", "x"),
+        ("ledger.sources", "[1, "),
+        ("journal.before", "[]"),
+        ("heads.at", "x"),
+        ("schema_log.at", "x"),
+        ("schemas.schema", "[]"),
+        ("schemas.dataset_id", "x"),
+        ("data_files.path", "/etc/passwd"),
+        ("data_files.checksum", "x"),
+        ("metadata_files.checksum", "x"),
+        ("versions.linear", "x"),
+        ("versions.parent_id", "x"),
+        ("intents.at", "x"),
+        ("datasets.id", "x"),
+        ("datasets.schema", "{}"),
+        ("iceberg_tables.metadata_location", None),
+    ],
+)
+def test_a_cell_that_cannot_be_is_told_and_mended(
+    story: Lake, cell: str, value: str | None
+) -> None:
+    before, of_u = rows_of(story), rows_of(story, "n.u")
+    column = tables.metadata.tables[cell.split(".")[0]].c[cell.split(".")[1]]
+    one = {
+        "datasets": sa.text("name = 't'"),
+        "iceberg_tables": sa.text("table_name = 't'"),
+        "intents": sa.text("true"),
+    }.get(column.table.name, sa.text(f"dataset_id = '{story.describe('n.t').id}'"))
+    if column.name in {"path", "dataset_id"} and column.table.name != "intents":
+        one = sa.text(f"{one} AND rowid = (SELECT min(rowid) FROM {column.table.name} WHERE {one})")
+    with story.handles.database.write() as conn:
+        if column.table.name == "intents":
+            conn.execute(sa.text("UPDATE intents SET state = 'open'"))
+        raw = sa.type_coerce(value, sa.types.NullType()) if value is not None else sa.null()
+        conn.execute(sa.update(column.table).where(one).values({column.name: raw}))
+    with _reopened(story) as lake:
+        assert not lake.doctor(verify=True).report.is_sound
+        mend(lake, rounds=2)
+        assert kinds(lake) == []
+        assert (rows_of(lake), rows_of(lake, "n.u")) == (before, of_u)
+        lake.dataset("n.t").append(pa.table({"id": [9], "s": ["z"], "new": [0.0]}))
+
+
+def test_a_table_that_somebody_holds_does_not_hide_the_others(
+    story: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from catalog.doctor import tables as of_tables
+
+    looked = of_tables.examine
+
+    def held(handles: object, table: object, *, verify: bool) -> object:
+        if str(table.name) == "n.u":  # type: ignore[attr-defined]
+            raise Conflict("n.u has been held by another process for 10 s.", "Continue it.")
+        return looked(handles, table, verify=verify)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(of_tables, "examine", held)
+    Path(story.describe("n.t").metadata_location).write_text("{}")
+    forget()
+    assert kinds(story) == [("damage", "metadata"), ("risk", "pointer")]
+
+
+@pytest.mark.parametrize("lost", ["store.commit", "store.answer"])
+@pytest.mark.parametrize("change", ["rename", "drop", "undrop"])
+def test_a_change_whose_answer_was_lost_is_told_as_it_is(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, lost: str, change: str
+) -> None:
+    from catalog import faults
+
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    if change == "undrop":
+        lake.drop("n.t")
+    do = {
+        "rename": lambda: lake.rename("n.t", "n.new"),
+        "drop": lambda: lake.drop("n.t"),
+        "undrop": lambda: lake.undrop("n.t"),
+    }[change]
+    monkeypatch.setenv("LAKECTL_CRASH_AT", f"{lost}:LOST")
+    faults.arm()
+    try:
+        if lost == "store.answer":
+            do()
+        else:
+            with pytest.raises(StoreUnreachable) as told:
+                do()
+            assert not isinstance(told.value, OutcomeUnknown)
+    finally:
+        monkeypatch.delenv("LAKECTL_CRASH_AT")
+        faults.arm()
+    made = {"rename": ["n.new"], "drop": [], "undrop": ["n.t"]}[change]
+    unmade = {"rename": ["n.t"], "drop": ["n.t"], "undrop": []}[change]
+    assert [str(one.name) for one in lake.ls()] == (made if lost == "store.answer" else unmade)
