@@ -20,7 +20,7 @@ from writers import Writers
 import lakectl
 from catalog.errors import NotFound
 
-_STEP, _KEPT = 1.8, 60.0  # simulated seconds: of a round, and that unknown litter is kept
+_KEPT = 60.0  # simulated seconds that litter of unknown origin is kept
 
 
 class _Reader(threading.Thread):
@@ -57,15 +57,18 @@ class _Reader(threading.Thread):
 class _Sweeper:
     """Repairs the lake again and again, on a clock that runs ahead, beside litter and deaths."""
 
-    def __init__(self, lake: ForkingShell, chance: random.Random, clock: pytest.MonkeyPatch):
+    def __init__(
+        self, lake: ForkingShell, chance: random.Random, clock: pytest.MonkeyPatch, step: float
+    ):
         self._lake, self._chance, self._clock = lake, chance, clock
+        self._step = step  # simulated seconds of a round
         self._planted: dict[Path, float] = {}
         self.now, self.rounds, self.removed, self.killed = 0.0, 0, 0, 0
 
     def sweep(self, opened_lake: lakectl.Lake) -> None:
         """One round."""
         self.rounds += 1
-        self.now += _STEP
+        self.now += self._step
         self._clock.setenv("LAKECTL_CLOCK", f"+{self.now}")
         if self.rounds % 10 == 1:
             self._plant(opened_lake)
@@ -101,7 +104,8 @@ class _Sweeper:
 
 
 @pytest.mark.parametrize(
-    ("rounds", "times"), [(40, 5), pytest.param(1000, 150, marks=pytest.mark.battery)]
+    ("rounds", "step", "times"),
+    [(40, 1.8, 5), pytest.param(250, 7.2, 150, marks=pytest.mark.battery)],
 )
 def test_no_file_that_somebody_needs_is_swept(
     forked: ForkingShell,
@@ -109,6 +113,7 @@ def test_no_file_that_somebody_needs_is_swept(
     monkeypatch: pytest.MonkeyPatch,
     figure: Figure,
     rounds: int,
+    step: float,
     times: int,
 ) -> None:
     forked.file("more.csv", ["writer,turn,n", "-2,0,0"])
@@ -117,7 +122,7 @@ def test_no_file_that_somebody_needs_is_swept(
         for turn in range(3):
             handle.append(pa.table({"writer": [-1] * 3, "turn": [turn] * 3, "n": [0, 1, 2]}))
         lake.tag("nyc.trips", "gold", 2)
-        sweeper = _Sweeper(forked, chance, monkeypatch)
+        sweeper = _Sweeper(forked, chance, monkeypatch, step)
         running = stack.enter_context(Writers(forked, 4, times))
         readers = [_Reader(forked.cwd, at) for at in ("gold", "v1", "v3")]
         for reader in readers:
