@@ -112,9 +112,10 @@ def _importing_commit_side() -> Iterator[None]:
     """
 
     def load() -> None:
-        import catalog.iceberg.commits
-        import catalog.iceberg.datafiles
-        import catalog.metadata.records  # noqa: F401 - for its import alone
+        with suppress(ImportError, OSError):  # the commit imports them too, and tells
+            import catalog.iceberg.commits
+            import catalog.iceberg.datafiles
+            import catalog.metadata.records  # noqa: F401 - for its import alone
 
     thread = threading.Thread(target=load, daemon=True)
     thread.start()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import duckdb  # noqa: TID251 - a type only
 
 PREVIEW_ROWS = 20
+_HINT = "See whether its files are whole: lakectl doctor --verify"
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def opened(
     con = connect()
     try:
         prefix = remote.attach(con, handles.warehouse, handles.readable(name, files))
-        with told("Reading the dataset"):
+        with told(f"Reading {name}", _HINT):
             yield con, prefix
     finally:
         con.close()

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catalog import sources
+from catalog.errors import NotFound
 from catalog.handles import Handles
 from catalog.model import Dataset, IngestReport, Version
 from catalog.sources import SourceFile
@@ -43,6 +44,7 @@ class Seen:
         self._dataset = dataset
         self._mode = str(manner["mode"])
         self._content = ""
+        self._failed: NotFound | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -63,14 +65,23 @@ class Seen:
 
     def _hash(self) -> None:
         whole = hashlib.blake2b(self._manner.encode(), digest_size=32)
-        whole.update(sources.digest(self._files).encode())
+        try:
+            whole.update(sources.digest(self._files).encode())
+        except NotFound as error:
+            self._failed = error
         self._content = whole.hexdigest()
 
     def content(self) -> str:
-        """The hash as hex; waits for it."""
+        """The hash as hex; waits for it.
+
+        Raises:
+            NotFound: a source cannot be read any more.
+        """
         self.start()
         assert self._thread is not None
         self._thread.join()
+        if self._failed is not None:
+            raise self._failed
         return self._content
 
     def earlier(self, dataset: Dataset) -> Version | None:

@@ -258,11 +258,18 @@ def _by_content(head: bytes) -> str | None:
 
 
 def digest(files: Sequence[SourceFile]) -> str:
-    """A BLAKE3 hash over the bytes of some files, in order, as hex."""
+    """A BLAKE3 hash over the bytes of some files, in order, as hex.
+
+    Raises:
+        NotFound: one cannot be read.
+    """
     whole = blake3()
     for file in files:
         whole.update(file.size.to_bytes(8, "big"))
-        with file.original.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                whole.update(chunk)
+        try:
+            with file.original.open("rb") as opened:
+                while chunk := opened.read(_CHUNK):
+                    whole.update(chunk)
+        except OSError as error:
+            raise NotFound(f"{file.label} cannot be read: {error.strerror}.") from error
     return whole.hexdigest()

@@ -356,11 +356,18 @@ class LocalWarehouse:
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
         """See `Warehouse`."""
-        for root, _, names in os.walk(os.path.join(self.uri, folder) if folder else self.uri):
+        top = os.path.join(self.uri, folder) if folder else self.uri
+        for root, _, names in os.walk(top, onerror=_unless_gone):
             for name in names:
                 path = os.path.join(root, name)
                 with suppress(FileNotFoundError):  # a draft that got its name meanwhile
                     yield path, os.path.getsize(path)
+
+
+def _unless_gone(error: OSError) -> None:
+    # os.walk passes over what it cannot list: to doctor all of it would be missing.
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _sync_folder(folder: str) -> None:

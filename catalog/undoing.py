@@ -10,7 +10,7 @@ from catalog.altering import Annotation
 from catalog.changes import Done
 from catalog.errors import Conflict, LakeError, NotFound
 from catalog.handles import Handles
-from catalog.metadata.values import object_of, parsed
+from catalog.metadata.values import damaged, object_of, parsed
 from catalog.model import Dataset
 from catalog.names import parse_dataset
 
@@ -35,10 +35,50 @@ class _Line(NamedTuple):
         Raises:
             OperationFailed: the line is damaged.
         """
-        return (
+        made = (
             parsed(object_of, self.before, "journal", self.called),
             parsed(object_of, self.after, "journal", self.called),
         )
+        for name, is_kind in _HOLDS.get(self.action, {}).items():
+            if not all(name in one and is_kind(one[name]) for one in made):
+                raise damaged("journal", self.called)
+        return made
+
+
+def _is_number(cell: object) -> bool:
+    return cell is None or type(cell) is int
+
+
+def _is_text(cell: object) -> bool:
+    return isinstance(cell, str)
+
+
+def _is_said(cell: object) -> bool:
+    return cell is None or isinstance(cell, str)
+
+
+def _are_said(cell: object) -> bool:
+    return isinstance(cell, dict) and all(isinstance(value, str) for value in cell.values())
+
+
+_Cells = dict[str, Callable[[object], bool]]
+_OF_HEAD: _Cells = {"snapshot_id": _is_number}
+_OF_REF: _Cells = {"ref": _is_text, "at": _is_number}
+# What a line must hold, before and after, to be taken back.
+_HOLDS: dict[str, _Cells] = {
+    "ingest": _OF_HEAD,
+    "rollback": _OF_HEAD,
+    "tag": _OF_REF,
+    "branch": _OF_REF,
+    "branch load": _OF_REF,
+    "annotate": {
+        "owner": _is_said,
+        "description": _is_said,
+        "labels": _are_said,
+        "columns": _are_said,
+    },
+    "rename": {"name": _is_text},
+}
 
 
 def newest(handles: Handles, name: str | None = None) -> str:
@@ -152,7 +192,9 @@ def _undo_head(handles: Handles, dataset: Dataset, made: _Made, number: int) -> 
         altering.drop(handles, dataset, number)
         return Done(f"{dataset.name} is gone again: this load had made it.", dataset)
     known = {v.snapshot_id: v for v in handles.reader.versions(dataset)}
-    version = known[before["snapshot_id"]]
+    version = known.get(before["snapshot_id"])
+    if version is None:
+        raise damaged("journal", dataset.name)
     if version.state == "expired":
         raise NotFound(f"v{version.version} of {dataset.name} has expired.")
     state = altering.move_main(handles, dataset, version, number, before.get("schema_id"))

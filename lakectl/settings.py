@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from catalog.errors import InvalidInput, NotFound
+from catalog.errors import InvalidInput, NotFound, StoreUnreachable
 
 FILE = "lakectl.toml"
-_NO = {"", "0"}  # of a variable that says yes or no
+_NO = {"", "0", "false", "no", "off"}  # of a variable that says yes or no
 _KEYS = {"warehouse", "database", "readonly", "verify"}
 
 
@@ -69,6 +69,7 @@ def load(lake: str | None = None, profile: str | None = None) -> Settings:
     Raises:
         NotFound: there is no lake, or no such profile.
         InvalidInput: the file cannot be understood; the message names the line or key.
+        StoreUnreachable: it cannot be read.
     """
     root = find_root(lake)
     found = _read(root / FILE)
@@ -89,8 +90,10 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{path} is not valid TOML: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no UTF-8 text: {error}.") from error
+    except OSError as error:
+        raise StoreUnreachable(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
@@ -105,7 +108,8 @@ def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
             raise InvalidInput(f'{where} needs {key} = "…".')
     database = os.environ.get("LAKECTL_DATABASE") or str(values["database"])
     flags = {
-        flag: bool(values.get(flag)) or os.environ.get(f"LAKECTL_{flag.upper()}", "") not in _NO
+        flag: bool(values.get(flag))
+        or os.environ.get(f"LAKECTL_{flag.upper()}", "").lower() not in _NO
         for flag in ("readonly", "verify")
     }
     warehouse = absolute_warehouse(root, str(values["warehouse"]))

@@ -59,7 +59,8 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
         _look_around(handles, looked)
     seen, findings = looked.seen, looked.findings
     for path, size in [*(o for one in seen for o in one.orphans.items()), *looked.strays.items()]:
-        findings.append(_orphan(path, size))
+        of_dead = any(tables.carries(path, intent.id) for intent in looked.dead)
+        findings.append(_orphan(path, size, of_dead=of_dead))
     findings.sort(key=lambda f: _ORDER.index(f.severity))
     sizes = {path: size for one in seen for path, size in one.sizes.items()}
     report = Report(
@@ -172,10 +173,12 @@ def _unreadable(table: Table, error: LakeError) -> Finding:
     )  # fmt: skip
 
 
-def _orphan(path: str, size: int) -> Finding:
+def _orphan(path: str, size: int, *, of_dead: bool) -> Finding:
+    """A file that nothing refers to; of a write that is known to be dead it can go at once."""
+    when = "" if of_dead else " once it is a day old; --older-than 0 at once"
     return Finding(
         Severity.LITTER, Kind.ORPHAN, f"Nothing refers to {path} ({size:,} bytes).",
-        "lakectl doctor --repair removes it.", path=path,
+        f"lakectl doctor --repair removes it{when}.", path=path,
     )  # fmt: skip
 
 

@@ -139,16 +139,19 @@ def only_row(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
+def told(doing: str, hint: str | None = None) -> Iterator[None]:
     """Turn DuckDB's errors inside the block into sentences of the lake.
 
     Args:
         doing: what was being done, to begin the sentence with: `Reading trips.csv`.
+        hint: what to do where the error itself does not tell.
     """
     try:
         yield
     except duckdb.Error as error:
-        raise translate(error, doing) from error
+        found = translate(error, doing)
+        found.hint = found.hint or hint
+        raise found from error
 
 
 _FULL = ("No space left", "Disk quota", "File too large", "max_temp_directory_size")
@@ -164,7 +167,7 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
             "Free some space and run it again; the lake is unchanged.",
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        hint = "Give it more with LAKECTL_MEMORY=8GB, or do less at once."
+        hint = "Give it more by LAKECTL_MEMORY, such as 8GB, or do less at once."
         return OperationFailed(f"{doing} needs more memory than it may take: {first}.", hint)
     if isinstance(error, duckdb.PermissionException):
         hint = "SQL reads the datasets of the lake and nothing else; lakectl ingest loads files."

@@ -91,9 +91,11 @@ class _Reader:
             return None
         try:
             return list(read_manifest_list(LakeFileIO(self.warehouse).new_input(path)))
+        except OSError as error:
+            self.tell(path, f"cannot be read: {error}")
         except Exception:  # noqa: BLE001 - what Avro raises depends on which byte is wrong
             self.tell(path, "is damaged: it is no manifest list")
-            return None
+        return None
 
     def files(self, manifest: ManifestFile) -> dict[str, Listed] | None:
         path = manifest.manifest_path
@@ -115,6 +117,8 @@ class _Reader:
             }
         except NotAllowed as error:
             self.tell(manifest.manifest_path, f"names a file outside: {error.message}")
+        except OSError as error:
+            self.tell(manifest.manifest_path, f"cannot be read: {error}")
         except Exception:  # noqa: BLE001 - what Avro raises depends on which byte is wrong
             self.tell(manifest.manifest_path, "is damaged: it is no manifest")
         return None

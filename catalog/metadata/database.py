@@ -72,11 +72,10 @@ class Database:
             conn, transaction = self._begin()
             try:
                 yield conn
-            except (sa.exc.OperationalError, faults.Lost) as error:
+            except BaseException as error:
                 _abandon(conn, transaction)
-                raise unreachable(self.url, error) from error
-            except BaseException:
-                _abandon(conn, transaction)
+                if isinstance(error, faults.Lost) or _of_store(error):
+                    raise unreachable(self.url, error) from error
                 raise
             try:
                 faults.reach("store.commit")
@@ -110,7 +109,7 @@ class Database:
             try:
                 conn = self.engine.connect()
                 begun = conn, conn.begin()
-            except sa.exc.OperationalError as error:
+            except sa.exc.DatabaseError as error:
                 if conn is not None:
                     conn.close()
                 waits = self.is_postgres and self._answered and time.monotonic() < deadline
@@ -148,7 +147,12 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def unreachable(url: str, error: Exception) -> StoreUnreachable:
+def _of_store(error: BaseException) -> bool:
+    """Whether the store failed, and not a statement of ours: SQLite has no class for damage."""
+    return isinstance(error, sa.exc.OperationalError) or type(error) is sa.exc.DatabaseError
+
+
+def unreachable(url: str, error: BaseException) -> StoreUnreachable:
     """The store's failure in words, without the password of the URL."""
     reason = str(getattr(error, "orig", error)).strip().splitlines()
     first = reason[0] if reason else type(error).__name__

@@ -74,7 +74,7 @@ def _read(error: BaseException) -> tuple[str, str, str | None, int]:
     if isinstance(error, click.ClickException):
         return "usage", error.format_message(), None, 2
     if isinstance(error, MemoryError):
-        hint = "Give it less to do at once, or more memory: LAKECTL_MEMORY=4GB."
+        hint = "Give it less to do at once, or DuckDB less to take: LAKECTL_MEMORY=1GB."
         return "failed", "There was not enough memory.", hint, 1
     if isinstance(error, OSError) and error.errno in _CLOSED and error.filename:
         hint = "Look at who owns it and how its disk is mounted."

@@ -30,7 +30,14 @@ _CHANGES = {
     "drop": ("drop", "n.t", "--yes"),
     "rename": ("rename", "n.t", "n.s"),
 }
+_QUESTIONS = {
+    "versions": ("versions", "n.t"),
+    "preview": ("preview", "n.t"),
+    "sql": ("sql", "SELECT * FROM n.t ORDER BY ALL"),
+    "doctor": ("doctor", "--verify"),
+}
 _CODES = {"KILL": {-9, 0}, "EIO": {0, 1, 5}, "ENOSPC": {0, 1, 5}, "SHORT": {0, 1, 5}}
+_UNREAD = {0, 1, 3, 5}  # 3: the source, which is no file of the lake, cannot be read
 
 
 @pytest.fixture
@@ -68,22 +75,81 @@ def test_a_change_survives_every_failing_call(
             if len(ran.calls) < number:
                 break
             where = f"{change}, {fault} at call {number}: {ran.calls[-1]}"
-            ended[f"{fault} {_done_or_not_done(forked, ran, fault, states, where)}"] += 1
+            ended[f"{fault} {_done_or_not_done(forked, ran, _CODES[fault], states, where)}"] += 1
             number += step
     counted = ", ".join(f"{count} {how}" for how, count in ended.items())
     figure(
         "L2",
-        f"{change}: {', '.join(_CODES)} at each system call that changes a file"
-        + (f", every {step}th" if step > 1 else ""),
+        f"{change}: {', '.join(_CODES)} at each system call that changes a file" + _every(step),
         f"done or not done, the next run right; {counted}",
     )
 
 
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.battery)])
+def test_a_load_survives_every_failing_read(
+    forked: ForkingShell, again: Callable[[], None], figure: Figure, step: int
+) -> None:
+    before = seen_by_people(forked.cwd)
+    forked.ok(*_LOAD)
+    states = before, seen_by_people(forked.cwd)
+    ended: Counter[str] = Counter()
+    number = 1
+    while True:
+        again()
+        ran = forked.watched(*_LOAD, calls="reads", fault="EIO", number=number)
+        if len(ran.calls) < number:
+            break
+        where = f"EIO at read {number}: {ran.calls[-1]}"
+        ended[_done_or_not_done(forked, ran, _UNREAD, states, where)] += 1
+        number += step
+    counted = ", ".join(f"{count} {how}" for how, count in ended.items())
+    figure(
+        "L2",
+        f"load: EIO at each system call that reads a file{_every(step)}",
+        f"done or not done, the next run right; {counted}",
+    )
+
+
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.battery)])
+@pytest.mark.parametrize("question", _QUESTIONS)
+def test_a_failing_read_gives_a_sentence_or_the_whole_answer(
+    forked: ForkingShell, figure: Figure, question: str, step: int
+) -> None:
+    words = _QUESTIONS[question]
+    whole = forked.ok(*words).out
+    ended: Counter[str] = Counter()
+    number = 1
+    while True:
+        ran = forked.watched(*words, calls="reads", fault="EIO", number=number)
+        if len(ran.calls) < number:
+            break
+        where = f"{question}, EIO at read {number}: {ran.calls[-1]}"
+        assert "Traceback" not in ran.err, (where, ran.err)
+        if ran.code == 0:
+            assert ran.out == whole, (where, ran.out)
+        elif ran.code == 7:  # doctor tells it as a finding
+            assert question == "doctor", where
+            told = "cannot be read" in ran.out or "metadata store is damaged" in ran.out
+            assert told, (where, ran.out)
+        else:
+            assert ran.code in {1, 5}, (where, ran.code, ran.err)
+            assert ran.err.startswith("lakectl: "), (where, ran.err)
+        ended[{0: "the whole answer", 7: "a finding"}.get(ran.code, "a sentence")] += 1
+        number += step
+    assert forked.ok(*words).out == whole
+    counted = ", ".join(f"{count} {how}" for how, count in ended.items())
+    figure("L2", f"{question}: EIO at each system call that reads a file{_every(step)}", counted)
+
+
+def _every(step: int) -> str:
+    return f", every {step}th" if step > 1 else ""
+
+
 def _done_or_not_done(
-    lake: ForkingShell, ran: Ran, fault: str, states: tuple[object, object], where: str
+    lake: ForkingShell, ran: Ran, codes: set[int], states: tuple[object, object], where: str
 ) -> str:
     """Check a lake after a change that was hit; returns how that ended, in a word."""
-    assert ran.code in _CODES[fault], (where, ran.code, ran.err)
+    assert ran.code in codes, (where, ran.code, ran.err)
     assert "Traceback" not in ran.err, (where, ran.err)
     told = lake.run("doctor", "--verify", "-o", "json")
     findings = told.json["findings"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 from catalog.altering import Annotation
 from catalog.errors import Conflict, InvalidInput, InvalidName, LakeError, NotFound
@@ -392,3 +393,26 @@ def test_the_change_token_differs_after_each_kind_of_change(history: Lake, chang
         "rollback": lambda: history.rollback("n.t", 1),
     }[change]()
     assert history.change_token() != token
+
+
+@pytest.mark.parametrize("line", ["{}", '{"snapshot_id": "x"}', '{"snapshot_id": 7}', "[]", "{"])
+@pytest.mark.parametrize("change", ["load", "rollback", "tag", "annotate", "rename"])
+def test_a_damaged_line_of_the_journal_is_told_and_takes_nothing_back(
+    history: Lake, change: str, line: str
+) -> None:
+    name = "n.t"
+    if change == "rollback":
+        history.rollback(name, 1)
+    elif change == "tag":
+        history.tag(name, "gold", 1)
+    elif change == "annotate":
+        history.annotate(name, Annotation(owner="ana"))
+    elif change == "rename":
+        history.rename(name, "n.new")
+        name = "n.new"
+    with history.handles.database.write() as conn:
+        conn.execute(sa.text("UPDATE journal SET before = :line, after = :line"), {"line": line})
+    before = history.describe(name)
+    with pytest.raises(LakeError, match=r"in our table journal is damaged|has moved on"):
+        history.undo(name)
+    assert history.describe(name) == before
