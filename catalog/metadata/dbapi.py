@@ -100,6 +100,8 @@ class Connection:
         def add() -> None:
             if not self._postgres:
                 connection = self._connection()
+                # Else a power cut may bring the journal back; see `database._prepare_sqlite`.
+                connection.execute("PRAGMA synchronous=EXTRA").close()
                 with turns.turn(turn_file(self.url)):
                     connection.execute(text, values)
                 return
