@@ -42,30 +42,34 @@ def newer(handles: Handles, one: Examined) -> Newer | None:
 
     A metadata file that nothing refers to tells of one if a write of it was not announced to this
     store, or if it comes two or more commits after the current one: nobody stages so far ahead.
+
+    Args:
+        handles: the lake.
+        one: the table, of which the current metadata may be missing: the store is so old then that
+            the file which it names has gone since.
     """
+    reader, table = handles.reader, one.table.id
+    known = {*audit.snapshots(reader, table), *audit.expired(reader, table)}
+    told = one.inspection.metadata | audit.metadata_files(reader, table).keys()
     now = one.inspection.state
-    if now is None:
-        return None
-    known = {
-        *audit.snapshots(handles.reader, one.table.id),
-        *audit.expired(handles.reader, one.table.id),
-    }
+    own = now.metadata.table_uuid.hex if now is not None else table
     found = []
-    for path in one.orphans:
+    for path in one.sizes.keys() - told:
         state = _state(handles, path) if path.endswith(_METADATA) else None
-        if state is None or state.metadata.table_uuid != now.metadata.table_uuid:
+        if state is None or state.metadata.table_uuid.hex != own:
             continue
         new = {s: origin for s, origin in origins(state).items() if s not in known}
-        far = commits.number_of(path) > commits.number_of(now.location) + 1
+        far = commits.number_of(path) > commits.number_of(one.pointer) + 1
         # Of another engine's nothing is told: it announces its writes to nobody.
         if far or any(origin.is_ours for origin in _unannounced(handles, new.values())):
             found.append((_age(state), state, len(new)))
     if not found:
         return None
     _, state, versions = max(found, key=lambda one: one[0])
-    head = now.head
-    follows = head is None or state.metadata.snapshot_by_id(head.snapshot_id) is not None
-    return Newer(state, versions, follows)
+    dataset = reader.dataset_by_id(table)
+    head = dataset.snapshot_id if dataset is not None else None
+    follows = head is None or state.metadata.snapshot_by_id(head) is not None
+    return Newer(state, versions, follows or one.pointer not in one.sizes)
 
 
 def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
@@ -95,7 +99,8 @@ def told_of(handles: Handles, state: TableState) -> Finding:
         Severity.WRONG, Kind.STORE,
         f"Our tables do not know the table in {place}, {versions_told(versions)}: an older copy of "
         "the store was put back, or another lake lies in this warehouse.",
-        f"lakectl doctor --repair takes it in as {name_for(handles, state)}.", path=place,
+        f"lakectl doctor --repair takes it in as {name_for(handles, state)}; say no if that other "
+        "lake is in use.", path=place,
     )  # fmt: skip
 
 
@@ -129,10 +134,9 @@ def step_forward(handles: Handles, one: Examined, found: Newer) -> str:
     Raises:
         Conflict: somebody has committed meanwhile.
     """
-    name, now = one.table.name, one.inspection.state
-    assert now is not None
+    name = one.table.name
     with handles.database.write() as conn:
-        if not records.swap(conn, name, now.location, found.state.location):
+        if not records.swap(conn, name, one.pointer, found.state.location):
             raise Conflict(f"{name} has changed meanwhile.", "Run doctor again.")
     sync.rebuild(handles, one.table.id, name, found.state.location)
     return f"{name} has {versions_told(found.versions)} more that our tables did not know."

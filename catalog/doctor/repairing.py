@@ -100,8 +100,8 @@ def _step_forward(handles: Handles, one: Examined, newer: Newer) -> str:
 def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
     for one in seen.tables:
         name = one.table.name
-        if one.table.dropped:
-            continue
+        if one.table.dropped or (one.newer is not None and one.newer.follows):
+            continue  # what a newer state holds may be whole
         if one.inspection.state is None:
             yield _step(
                 f"Write the metadata of {name} anew from our tables.",
@@ -113,7 +113,7 @@ def _damage(handles: Handles, seen: Examination) -> Iterator[Step]:
                 f"Write {count} of the metadata of {name} anew from our tables.",
                 restoring.manifests, handles, one,
             )  # fmt: skip
-        elif one.lost and one.whole:
+        elif one.lost and one.whole and one.newer is None:  # else it may need the same files
             yield _step(
                 f"Let go of what cannot be read any more of {name}: "
                 f"{restoring.lost_of(handles, one)}. Set their files aside, and go to the newest "

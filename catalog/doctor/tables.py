@@ -25,6 +25,7 @@ class Examined:
     """One table after a look at it."""
 
     table: Table
+    pointer: str  # the metadata file that the store names
     inspection: Inspection
     findings: list[Finding] = field(default_factory=list)
     orphans: dict[str, int] = field(default_factory=dict)  # size by path
@@ -115,7 +116,7 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
         sizes = dict(handles.warehouse.walk(_folder(handles, table.location)))
         intents += audit.open_intents(handles.reader)
         dataset = handles.reader.dataset_by_id(table.id)
-        found = Examined(table, inspection, sizes=sizes)
+        found = Examined(table, pointer, inspection, sizes=sizes)
         _compare_small_files(handles, found, verify)
         rows.compare(handles, found, dataset, pointer)
         found.orphans = dict(_orphans(handles, found, intents))

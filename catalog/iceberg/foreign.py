@@ -31,7 +31,8 @@ def file_changes(
     """
     io = LakeFileIO(warehouse)
     parent = snapshot.parent_snapshot_id
-    whole = parent is not None and state.metadata.snapshot_by_id(parent) is None
+    # None is of the first one, or of one whose parent has expired: a table forgets it then.
+    whole = parent is None or state.metadata.snapshot_by_id(parent) is None
     added: list[DataFile] = []
     removed: list[str] = []
     for manifest in manifests_of(io, snapshot):

@@ -271,3 +271,38 @@ def test_a_change_whose_answer_was_lost_is_told_as_it_is(
     made = {"rename": ["n.new"], "drop": [], "undrop": ["n.t"]}[change]
     unmade = {"rename": ["n.t"], "drop": ["n.t"], "undrop": []}[change]
     assert [str(one.name) for one in lake.ls()] == (made if lost == "store.answer" else unmade)
+
+
+def test_a_store_so_old_that_its_versions_have_expired_since_takes_in_what_is_there(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    handle = lake.dataset("n.t")
+    for number in range(1, 125):
+        handle.append(pa.table({"id": [number]}))
+    lake.tag("n.t", "gold")
+    handle.overwrite(pa.table({"id": [999]}))
+    log = [(v.version, v.rows, v.state) for v in lake.versions("n.t") if v.state != "expired"]
+    rows = sorted(lake.to_arrow("n.t", "gold")["id"].to_pylist())
+    files = dict(lake.handles.warehouse.walk())
+    old = put_back()
+    assert not Path(old.handles.reader.pointer(old.ls()[0].name) or "").exists()
+    mend(old, rounds=3, older_than=0)
+    assert kinds(old) == []
+    assert dict(old.handles.warehouse.walk()) == files
+    assert old.to_arrow("n.t")["id"].to_pylist() == [999]
+    assert sorted(old.to_arrow("n.t", "gold")["id"].to_pylist()) == rows
+    now = [(v.version, v.rows, v.state) for v in old.versions("n.t") if v.state != "expired"]
+    assert now == log
+
+
+def test_our_tables_can_be_made_anew_after_versions_have_expired(lake: Lake) -> None:
+    handle = lake.dataset("n.t")
+    for number in range(125):
+        handle.append(pa.table({"id": [number]}))
+    before = rows_of(lake)
+    assert len(before) < 125
+    with lake.handles.database.write() as conn:
+        conn.execute(sa.text("UPDATE datasets SET rows = 7"))
+    mend(lake)
+    assert kinds(lake) == []
+    assert rows_of(lake) == before
