@@ -15,7 +15,7 @@ from catalog.handles import Handles
 from catalog.iceberg.tables import TableState
 from catalog.metadata import audit, soundness
 from catalog.metadata.audit import OpenIntent, Table
-from catalog.names import parse_dataset
+from catalog.names import DatasetName, parse_dataset
 from catalog.storage import QUARANTINE
 
 _ORDER = list(Severity)
@@ -29,7 +29,7 @@ class Examination:
     unreadable: Sequence[Table]  # of which a row of ours is damaged
     dead: Sequence[OpenIntent]  # writes whose process is gone
     strays: dict[str, int]  # size by path of files in no table's folder
-    strangers: Sequence[TableState]  # tables that no row of ours names
+    strangers: Sequence[tuple[TableState, DatasetName]]  # tables that no row of ours names
     missing: Sequence[str]  # our own tables that are not there
     bad_intents: int  # writes under way that cannot be read
     report: Report
@@ -93,7 +93,7 @@ class _Looked:
     held: list[Table] = field(default_factory=list)  # by another process
     dead: list[OpenIntent] = field(default_factory=list)
     strays: dict[str, int] = field(default_factory=dict)
-    strangers: list[TableState] = field(default_factory=list)
+    strangers: list[tuple[TableState, DatasetName]] = field(default_factory=list)
     bad_intents: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -146,9 +146,10 @@ def _look_around(handles: Handles, looked: _Looked) -> None:
     for one in looked.seen:  # wherever our rows say that a table lies: these are no strays
         for path in one.inspection.metadata | one.inspection.files.keys():
             strays.pop(path, None)
-    looked.strangers = forgotten.unknown_tables(handles, strays)
-    looked.findings += [forgotten.told_of(handles, state) for state in looked.strangers]
-    folders = tuple(f"{state.location.rpartition('/metadata/')[0]}/" for state in looked.strangers)
+    looked.strangers = forgotten.named(handles, forgotten.unknown_tables(handles, strays))
+    looked.findings += [forgotten.told_of(*stranger) for stranger in looked.strangers]
+    places = (state.location.rpartition("/metadata/")[0] for state, _ in looked.strangers)
+    folders = tuple(f"{place}/" for place in places)
     looked.strays = {p: size for p, size in strays.items() if not p.startswith(folders)}
 
 

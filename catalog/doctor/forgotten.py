@@ -8,6 +8,7 @@ an id that no row of `intents` names belongs to a store that is not this one.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ class Newer:
 
     state: TableState
     versions: int  # that our tables do not know
-    follows: bool  # whether the version that is current now is part of it
+    follows: bool  # whether it came from the one that our tables know
 
 
 def newer(handles: Handles, one: Examined) -> Newer | None:
@@ -61,15 +62,14 @@ def newer(handles: Handles, one: Examined) -> Newer | None:
         new = {s: origin for s, origin in origins(state).items() if s not in known}
         far = commits.number_of(path) > commits.number_of(one.pointer) + 1
         # Of another engine's nothing is told: it announces its writes to nobody.
-        if far or any(origin.is_ours for origin in _unannounced(handles, new.values())):
+        if far or any(origin.is_ours for origin in _may_have_landed(handles, new.values())):
             found.append((_age(state), state, len(new)))
     if not found:
         return None
     _, state, versions = max(found, key=lambda one: one[0])
-    dataset = reader.dataset_by_id(table)
-    head = dataset.snapshot_id if dataset is not None else None
-    follows = head is None or state.metadata.snapshot_by_id(head) is not None
-    return Newer(state, versions, follows or one.pointer not in one.sizes)
+    # A state names those before it, and those that it names no more are removed.
+    before = {entry.metadata_file for entry in state.metadata.metadata_log}
+    return Newer(state, versions, one.pointer in before or one.pointer not in one.sizes)
 
 
 def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
@@ -84,14 +84,14 @@ def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
             f"{folder}/x"
         ):
             continue
-        if not _unannounced(handles, origins(state).values()):
+        if not _may_have_landed(handles, origins(state).values()):
             continue
         if folder not in newest or _age(state) > _age(newest[folder]):
             newest[folder] = state
     return list(newest.values())
 
 
-def told_of(handles: Handles, state: TableState) -> Finding:
+def told_of(state: TableState, name: DatasetName) -> Finding:
     """That there is a table which our tables do not know."""
     place = state.metadata.location
     versions = len(state.metadata.snapshots)
@@ -99,28 +99,34 @@ def told_of(handles: Handles, state: TableState) -> Finding:
         Severity.WRONG, Kind.STORE,
         f"Our tables do not know the table in {place}, {versions_told(versions)}: an older copy of "
         "the store was put back, or another lake lies in this warehouse.",
-        f"lakectl doctor --repair takes it in as {name_for(handles, state)}; say no if that other "
+        f"lakectl doctor --repair takes it in as {name}; say no if that other "
         "lake is in use.", path=place,
     )  # fmt: skip
 
 
-def name_for(handles: Handles, state: TableState) -> DatasetName:
-    """The name under which a table was made, or one of its own where that is taken or not told."""
-    own = DatasetName(_FOUND, f"t_{state.metadata.table_uuid.hex[:12]}")
-    try:
-        made_as = parse_dataset(state.metadata.properties.get(MADE_AS, ""))
-    except LakeError:
-        return own
-    return own if handles.reader.pointer(made_as) else made_as
+def named(handles: Handles, states: Iterable[TableState]) -> list[tuple[TableState, DatasetName]]:
+    """Tables with the names under which they were made.
+
+    One whose name is taken, or that tells none, gets one of its own. Of two that were made under
+    one name the one that was changed last has it.
+    """
+    found: dict[DatasetName, TableState] = {}
+    for state in sorted(states, key=lambda state: -state.metadata.last_updated_ms):
+        name = DatasetName(_FOUND, f"t_{state.metadata.table_uuid.hex[:12]}")
+        with suppress(LakeError):
+            made_as = parse_dataset(state.metadata.properties.get(MADE_AS, ""))
+            if made_as not in found and not handles.reader.pointer(made_as):
+                name = made_as
+        found[name] = state
+    return [(state, name) for name, state in found.items()]
 
 
-def take_in(handles: Handles, state: TableState) -> str:
+def take_in(handles: Handles, state: TableState, name: DatasetName) -> str:
     """Let our tables know a table; returns what was done.
 
     Raises:
         Conflict: a table of its name was made meanwhile.
     """
-    name = name_for(handles, state)
     with handles.database.write() as conn:
         if not records.swap(conn, name, None, state.location):
             raise Conflict(f"There is a dataset {name} by now.", "Run doctor again.")
@@ -158,7 +164,7 @@ def _age(state: TableState) -> tuple[int, int]:
     return commits.number_of(state.location), state.metadata.last_updated_ms
 
 
-def _unannounced(handles: Handles, found: Collection[Origin]) -> list[Origin]:
-    """Those whose write this store was never told of."""
-    known = audit.announced(handles.reader, {origin.write for origin in found})
-    return [origin for origin in found if origin.write not in known]
+def _may_have_landed(handles: Handles, found: Collection[Origin]) -> list[Origin]:
+    """Those whose write did, or was never announced to this store."""
+    not_so = audit.unlanded(handles.reader, {origin.write for origin in found})
+    return [origin for origin in found if origin.write not in not_so]

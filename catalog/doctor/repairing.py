@@ -61,11 +61,10 @@ def _store(handles: Handles, seen: Examination) -> Iterator[Step]:
             f"Remove {seen.bad_intents:,} rows of writes under way that cannot be read.",
             partial(_drop_intents, handles),
         )
-    for state in seen.strangers:
+    for state, name in seen.strangers:
         yield Step(
-            f"Take in the table in {state.metadata.location} as "
-            f"{forgotten.name_for(handles, state)}.",
-            partial(forgotten.take_in, handles, state),
+            f"Take in the table in {state.metadata.location} as {name}.",
+            partial(forgotten.take_in, handles, state, name),
         )
     for one in seen.tables:
         if one.newer is not None and one.newer.follows and not one.table.dropped:

@@ -56,9 +56,9 @@ def open_intents(reader: Reader) -> list[OpenIntent]:
     return [OpenIntent(*row) for row in found if is_sound(row, "ttttii")]
 
 
-def announced(reader: Reader, ids: Iterable[str]) -> set[str]:
-    """Those of some writes that this store was told of, however they ended."""
-    query = "SELECT 1 FROM intents WHERE id = :id"
+def unlanded(reader: Reader, ids: Iterable[str]) -> set[str]:
+    """Those of some writes that were announced to this store, and did not land as far as known."""
+    query = "SELECT 1 FROM intents WHERE id = :id AND state <> 'done'"
     return {one for one in ids if reader.rows(query, id=one)}
 
 

@@ -306,3 +306,45 @@ def test_our_tables_can_be_made_anew_after_versions_have_expired(lake: Lake) -> 
     mend(lake)
     assert kinds(lake) == []
     assert rows_of(lake) == before
+
+
+@pytest.mark.parametrize("gone", ["DROP TABLE datasets", "DELETE FROM datasets WHERE name = 'd'"])
+def test_a_dropped_dataset_whose_row_is_gone_is_no_litter(lake: Lake, gone: str) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    lake.dataset("n.d").append(pa.table({"id": [2]}))
+    before = rows_of(lake, "n.d")
+    lake.drop("n.d")
+    files = dict(lake.handles.warehouse.walk())
+    lake.close()
+    with closing(sqlite3.connect(_store(lake))) as store, store:
+        store.execute(gone)
+    with _reopened(lake) as again:
+        mend(again, rounds=3, older_than=0)
+        assert dict(again.handles.warehouse.walk()) == files
+        assert rows_of(again, "n.d") == before
+
+
+def test_a_rollback_that_was_made_since_is_not_overridden(
+    lake: Lake, put_back: Callable[[], Lake]
+) -> None:
+    lake.dataset("n.u").append(pa.table({"id": [1]}))
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    old = put_back()
+    old.tag("n.t", "mine", 1)
+    mend(old, older_than=0)
+    assert list(old.describe("n.t").tags) == ["mine"]
+    assert old.to_arrow("n.t")["id"].to_pylist() == [0]
+
+
+def test_of_two_tables_of_one_first_name_the_one_changed_last_has_it(lake: Lake) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    lake.rename("n.t", "n.old")
+    lake.dataset("n.t").append(pa.table({"id": [2]}))
+    lake.close()
+    _store(lake).unlink()
+    lakes.migrate(str(lake.settings.root))
+    with _reopened(lake) as new:
+        told = " ".join(step.sentence for step in new.repairs(new.doctor()))
+        mend(new)
+        assert new.to_arrow("n.t")["id"].to_pylist() == [2]
+        assert all(f" as {one.name}." in told for one in new.ls())
