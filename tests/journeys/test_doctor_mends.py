@@ -29,7 +29,14 @@ def test_a_sound_lake_leaves_with_0(ill: tuple[Shell, Path, Path]) -> None:
         path.stat().st_size for path in (lake.cwd / "warehouse").rglob("*") if path.is_file()
     )
     assert told.pop("sqlite").split(",")[0].count(".") == 2
-    assert told == {"sound": True, "datasets": 1, "files": 8, "verified": True, "findings": []}
+    assert told == {
+        "sound": True,
+        "datasets": 1,
+        "files": 8,
+        "verified": True,
+        "without_checksum": 0,
+        "findings": [],
+    }
 
 
 def test_damage_leaves_with_7_and_is_mended_only_after_a_yes(
