@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.handles import Handles
-from catalog.metadata.database import SAFE_WAL
+from catalog.metadata.database import OF_DAMAGE, SAFE_WAL
 from catalog.metadata.dbapi import sqlite_path
 
 
@@ -51,9 +51,7 @@ def _sqlite(handles: Handles) -> Iterator[Finding]:
     if state != "ok":
         yield Finding(
             Severity.DAMAGE, Kind.SQLITE, f"The metadata store is damaged: {state}.",
-            "Move it away and restore it from a backup, be it an old one, or make a new one: "
-            "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks.",
-            path=sqlite_path(handles.database_url),
+            OF_DAMAGE, path=sqlite_path(handles.database_url),
         )  # fmt: skip
 
 

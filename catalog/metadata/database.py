@@ -24,6 +24,12 @@ from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path, t
 SAFE_WAL = (3, 51, 3)
 
 
+OF_DAMAGE = (
+    "Move it away and restore it from a backup, be it an old one, or make a new one: "
+    "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
+)
+
+
 class Database:
     """The writing side of the metadata store, on SQLite or Postgres.
 
@@ -160,10 +166,7 @@ def unreachable(url: str, error: BaseException) -> StoreUnreachable:
     if "locked" in first or "busy" in first:
         hint = f"Another process has held it for over {BUSY_SECONDS} s; try again when it is done."
     elif "malformed" in first or "not a database" in first:
-        hint = (
-            "Move it away and restore it from a backup, be it an old one, or make a new one: "
-            "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
-        )
+        hint = OF_DAMAGE
     elif "full" in first:
         hint = "Free some space on its disk; nothing of this change was kept."
     else:

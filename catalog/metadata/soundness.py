@@ -16,6 +16,11 @@ from catalog.metadata import tables as t
 from catalog.metadata.reader import Reader
 from catalog.metadata.values import UNREADABLE, is_sound, object_of, schema_of
 
+_CHECKSUM = re.compile(r"crc32c:[0-9a-f]{8}")
+_TABLES = {
+    False: "SELECT name FROM sqlite_master WHERE type = 'table'",
+    True: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
+}
 _LETTERS = ((sa.Boolean, "b"), (sa.Integer, "i"), (sa.String, "t"))
 _OF_DATASETS = [
     table
@@ -29,7 +34,6 @@ def _checksum(text: str | None) -> None:
         raise ValueError("no checksum")
 
 
-_CHECKSUM = re.compile(r"crc32c:[0-9a-f]{8}")
 # Cells that are more than a text: what reads them, by table and column.
 _READ: dict[str, dict[str, Callable[[Any], object]]] = {
     "data_files": {"checksum": _checksum},
@@ -44,12 +48,6 @@ def missing_tables(reader: Reader) -> list[str]:
     """The names of our tables that the store does not have."""
     there = {name for (name,) in reader.rows(_TABLES[reader.url.startswith("postgresql")])}
     return sorted(t.metadata.tables.keys() - there)
-
-
-_TABLES = {
-    False: "SELECT name FROM sqlite_master WHERE type = 'table'",
-    True: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
-}
 
 
 def make_missing(conn: sa.Connection) -> None:

@@ -18,7 +18,9 @@ from stories import forget, kinds, mend, rows_of
 from catalog.altering import Annotation
 from catalog.doctor.findings import Kind
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
+from catalog.handles import Handles
 from catalog.metadata import tables
+from catalog.metadata.audit import Table
 from lakectl import lake as lakes
 from lakectl.lake import Lake, open_lake
 
@@ -230,10 +232,10 @@ def test_a_table_that_somebody_holds_does_not_hide_the_others(
 
     looked = of_tables.examine
 
-    def held(handles: object, table: object, *, verify: bool) -> object:
-        if str(table.name) == "n.u":  # type: ignore[attr-defined]
+    def held(handles: Handles, table: Table, *, verify: bool) -> of_tables.Examined:
+        if str(table.name) == "n.u":
             raise Conflict("n.u has been held by another process for 10 s.", "Continue it.")
-        return looked(handles, table, verify=verify)  # type: ignore[arg-type]
+        return looked(handles, table, verify=verify)
 
     monkeypatch.setattr(of_tables, "examine", held)
     Path(story.describe("n.t").metadata_location).write_text("{}")
