@@ -64,7 +64,7 @@ def move_main(
         journal: writing.Journal | None = None if undoes else ("rollback", before, {})
         return change, writing.Rows(journal=journal, undoes=undoes)
 
-    return writing.commit_existing(handles, dataset.id, plan).dataset
+    return writing.commit_alone(handles, dataset, plan).dataset
 
 
 def _with_docs_of(current: Schema, older: Schema) -> Schema:
@@ -98,7 +98,7 @@ def write_ref(
         journal = None if undoes else (kind, before, {"ref": ref, "at": snapshot})
         return change, writing.Rows(journal=journal, undoes=undoes)
 
-    return writing.commit_existing(handles, dataset.id, plan).dataset
+    return writing.commit_alone(handles, dataset, plan).dataset
 
 
 def write_annotation(
@@ -131,7 +131,7 @@ def write_annotation(
         journal = None if undoes else ("annotate", annotation_of(now, said), said.to_json())
         return change, writing.Rows(journal=journal, undoes=undoes)
 
-    return writing.commit_existing(handles, dataset.id, plan).dataset
+    return writing.commit_alone(handles, dataset, plan).dataset
 
 
 def _documented(schema: Schema, docs: Mapping[str, str], name: DatasetName) -> Schema | None:

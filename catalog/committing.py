@@ -70,6 +70,7 @@ def commit_load(
     """
     effect = _effect(load, target, written)
     if not effect.written and not effect.replaced:
+        writing.withdraw(load.handles, target.id)
         return _nothing(load, notes)
     published = writing.publish(load.handles, target, effect.written)
     try:
@@ -208,10 +209,8 @@ def _commit(
         )
         spec, schema = metadata.spec(), metadata.schema()
         change = _change(load, target, effect, published, schema, spec)
-        rows = _rows(load, target, effect, published, _journal(load, None, change))
-        made = writing.commit_new(
-            load.handles, target.dataset_id, load.name, metadata, (change, rows)
-        )
+        rows = _rows(load, effect, published, _journal(load, None, change))
+        made = writing.commit_new(load.handles, target, load.name, metadata, (change, rows))
         if made is None:  # another first load was faster: this one is a second load now
             raise Stale
         return made
@@ -225,9 +224,9 @@ def _commit(
             schema = tables.iceberg_schema(load.schema)
             prepared[0] = _change(load, target, effect, published, schema, state.metadata.spec())
         journal = _journal(load, now, prepared[0])
-        return prepared[0], _rows(load, target, effect, published, journal)
+        return prepared[0], _rows(load, effect, published, journal)
 
-    return writing.commit_existing(load.handles, load.dataset.id, plan)
+    return writing.commit_existing(load.handles, load.dataset.id, target.id, plan)
 
 
 def _still_fits(load: Load, now: Dataset, effect: _Effect) -> None:
@@ -292,7 +291,6 @@ def _journal(load: Load, now: Dataset | None, change: Change) -> writing.Journal
 
 def _rows(
     load: Load,
-    target: writing.Intent,
     effect: _Effect,
     published: list[tuple[WrittenFile, DataFile]],
     journal: writing.Journal,
@@ -312,6 +310,5 @@ def _rows(
         added=tuple(file for _, file in published),
         removed=tuple(file.path for file in effect.replaced),
         ledger=entry,
-        intent=target.id,
         journal=journal,
     )

@@ -40,6 +40,7 @@ POINTS = (
     "undrop.written",
     "migrate.written",
     "rebuild.forgotten",  # inside the transaction: the rows are gone, the new ones not written
+    "repair.known",  # a table has a pointer that our rows do not tell of yet
     "repair.put",  # a damaged table has its new metadata, the damaged file is still in its place
 )
 

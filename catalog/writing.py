@@ -1,6 +1,7 @@
 """How a change becomes true: intent, files, lock, swap, record.
 
-1. An intent row names the write before its first byte; every file of it carries the intent's id.
+1. An intent row names the write before its first byte; every file of it carries the intent's id,
+   so that it is always known of a file whether this store has heard of who wrote it.
 2. Data files are written and made durable beside the table; nobody refers to them yet.
 3. Under the dataset's lock the next metadata is staged on the newest state.
 4. One SQL transaction swaps the pointer, if it is still where it was, and writes every row that
@@ -45,30 +46,42 @@ class Intent:
 
 
 @contextmanager
-def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]:
-    """Announce a write, give it a staging folder, and clear up behind it.
+def announced(handles: Handles, dataset_id: str, location: str) -> Iterator[str]:
+    """Announce a write; returns its id.
 
-    If the block fails, the intent is closed as failed: whatever it published was removed. If the
-    process dies, the row stays open and names the litter.
+    If the block fails, the write is withdrawn: whatever it published was removed. If the process
+    dies, the row stays open and names the litter.
     """
     handles.require_writable()
     write_id = handles.new_id()
     handles.reader.announce(write_id, dataset_id, location, handles.now())
     faults.reach("intent.announced")
-    staging = handles.warehouse.staging(f"{location}/data", write_id)
     try:
-        yield Intent(write_id, dataset_id, location, staging)
+        yield write_id
     except OutcomeUnknown:
         raise
     except BaseException:
-        from catalog.metadata import records
-
-        shutil.rmtree(staging, ignore_errors=True)  # first: the store too needs space to write
-        with suppress(LakeError), handles.database.write() as conn:
-            records.close_intent(conn, write_id, "failed")
+        withdraw(handles, write_id)
         raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+
+
+def withdraw(handles: Handles, write_id: str) -> None:
+    """Say that a write is over and that nothing of it is there, or let doctor find that out."""
+    from catalog.metadata import records
+
+    with suppress(LakeError), handles.database.write() as conn:
+        records.close_intent(conn, write_id, "failed")
+
+
+@contextmanager
+def intent(handles: Handles, dataset_id: str, location: str) -> Iterator[Intent]:
+    """Announce a write of data files, give it a staging folder, and clear up behind it."""
+    with announced(handles, dataset_id, location) as write_id:
+        staging = handles.warehouse.staging(f"{location}/data", write_id)
+        try:
+            yield Intent(write_id, dataset_id, location, staging)
+        finally:  # before the intent is closed: the store too needs space to write
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def publish(
@@ -111,7 +124,6 @@ class Rows:
     added: Sequence[DataFile] = ()
     removed: Sequence[str] = ()
     ledger: Any = None  # catalog.metadata.records.LedgerEntry
-    intent: str | None = None
     journal: Journal | None = None
     undoes: int | None = None
 
@@ -120,6 +132,7 @@ class Rows:
 class _Target:
     """Which table a commit is for; `before` is None for one that is to be made."""
 
+    write: str  # under which the commit was announced
     id: str
     name: DatasetName
     before: Dataset | None
@@ -128,12 +141,19 @@ class _Target:
 Planner = Callable[["TableState | None", Dataset | None], "tuple[Change, Rows]"]
 
 
-def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome:
+def commit_alone(handles: Handles, dataset: Dataset, plan: Planner) -> Outcome:
+    """Announce and commit a change that brings no data files; see `commit_existing`."""
+    with announced(handles, dataset.id, dataset.location) as write:
+        return commit_existing(handles, dataset.id, write, plan)
+
+
+def commit_existing(handles: Handles, dataset_id: str, write: str, plan: Planner) -> Outcome:
     """Commit a change to a table that is there.
 
     Args:
         handles: the lake.
         dataset_id: which table.
+        write: the id under which it was announced.
         plan: given the newest state under the lock, says what to do; called again for each try.
 
     Raises:
@@ -146,7 +166,7 @@ def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome
         with commit_lock(handles.database, handles.state / "locks", dataset_id):
             dataset, state = _newest(handles, dataset_id)
             change, rows = plan(state, dataset)
-            target = _Target(dataset_id, dataset.name, dataset)
+            target = _Target(write, dataset_id, dataset.name, dataset)
             return _try(handles, target, state, change, rows)
 
     for attempt in range(TRIES):
@@ -161,12 +181,19 @@ def commit_existing(handles: Handles, dataset_id: str, plan: Planner) -> Outcome
 
 def commit_new(
     handles: Handles,
-    dataset_id: str,
+    made: Intent,
     name: DatasetName,
     metadata: Any,
     plan: tuple[Change, Rows],
 ) -> Outcome | None:
     """Make a table together with its first snapshot: a failed first load leaves no table.
+
+    Args:
+        handles: the lake.
+        made: the write; it knows the id of the table to be.
+        name: of the table.
+        metadata: its first metadata.
+        plan: what to do.
 
     Returns:
         None when a dataset of that name was made meanwhile.
@@ -176,8 +203,8 @@ def commit_new(
     change, rows = plan
 
     def once() -> Outcome | None:
-        with commit_lock(handles.database, handles.state / "locks", dataset_id):
-            target = _Target(dataset_id, name, None)
+        with commit_lock(handles.database, handles.state / "locks", made.dataset_id):
+            target = _Target(made.id, made.dataset_id, name, None)
             return _try(handles, target, metadata, change, rows)
 
     return _patiently(handles, once)
@@ -214,12 +241,12 @@ def _try(
     """One attempt; None when the race was surely lost and nothing of it is left."""
     from catalog.iceberg import commits, tables
 
-    staged = commits.stage(handles.warehouse, base, change)
+    staged = commits.stage(handles.warehouse, base, change, target.write)
     after = tables.describe(staged.state, target.id, target.name)
     version = tables.version_of(staged.snapshot) if staged.snapshot else None
     outcome = Outcome(after, version)
     try:
-        record = _commit_record(target.before, outcome, rows, staged)
+        record = _commit_record(target, outcome, rows, staged)
         forgotten = commits.forgotten_metadata(base, staged.state) if target.before else []
         record = replace(
             record,
@@ -245,10 +272,10 @@ def _try(
     return outcome
 
 
-def _commit_record(before: Dataset | None, outcome: Outcome, rows: Rows, staged: Staged) -> Commit:
+def _commit_record(target: _Target, outcome: Outcome, rows: Rows, staged: Staged) -> Commit:
     from catalog.metadata.records import Commit
 
-    after = outcome.dataset
+    before, after = target.before, outcome.dataset
     old_head = before.snapshot_id if before else None
     journal = rows.journal
     if journal is not None:  # what undo compares with: where main was and where it is now
@@ -268,7 +295,7 @@ def _commit_record(before: Dataset | None, outcome: Outcome, rows: Rows, staged:
         new_schema=before is None or after.schema.schema_id != before.schema.schema_id,
         head_moved=after.snapshot_id != old_head,
         ledger=rows.ledger,
-        intent=rows.intent,
+        intent=target.write,
         journal=journal,
         undoes=rows.undoes,
     )

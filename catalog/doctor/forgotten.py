@@ -1,24 +1,25 @@
 """What the warehouse tells and our tables have never heard of.
 
 So it is when an older copy of the store was put back, or when a new store was made beside a
-warehouse that is there. What a load left that was killed looks alike, but its write was announced:
-an id that no row of `intents` names belongs to a store that is not this one.
+warehouse that is there. What a commit left that was killed looks alike, but its write was announced
+and its files carry the id: one that no row of `intents` names belongs to a store that is not this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog import sync
+from catalog import faults, sync
 from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.errors import Conflict, LakeError
 from catalog.handles import Handles
 from catalog.iceberg import commits, tables
+from catalog.iceberg.inspection import inspect
 from catalog.iceberg.properties import MADE_AS
-from catalog.iceberg.tables import Origin, TableState, origins
+from catalog.iceberg.tables import TableState
 from catalog.metadata import audit, records
 from catalog.names import DatasetName, parse_dataset
 
@@ -36,13 +37,20 @@ class Newer:
     state: TableState
     versions: int  # that our tables do not know
     follows: bool  # whether it came from the one that our tables know
+    apart: Sequence[str]  # files that nothing but it, or another such state, refers to
+
+    @property
+    def told(self) -> str:
+        """What it holds, as words."""
+        return versions_told(self.versions) if self.versions else "a change without a version"
 
 
 def newer(handles: Handles, one: Examined) -> Newer | None:
     """The newest state of a table that our tables have never heard of, or None.
 
-    A metadata file that nothing refers to tells of one if a write of it was not announced to this
-    store, or if it comes two or more commits after the current one: nobody stages so far ahead.
+    A metadata file that nothing refers to tells of one if the write that its name carries was never
+    announced to this store. Other engines announce nothing: of theirs it must come two or more
+    commits after the current one, as nobody stages so far ahead.
 
     Args:
         handles: the lake.
@@ -50,26 +58,49 @@ def newer(handles: Handles, one: Examined) -> Newer | None:
             the file which it names has gone since.
     """
     reader, table = handles.reader, one.table.id
-    known = {*audit.snapshots(reader, table), *audit.expired(reader, table)}
     told = one.inspection.metadata | audit.metadata_files(reader, table).keys()
     now = one.inspection.state
     own = now.metadata.table_uuid.hex if now is not None else table
-    found = []
-    for path in one.sizes.keys() - told:
-        state = _state(handles, path) if path.endswith(_METADATA) else None
-        if state is None or state.metadata.table_uuid.hex != own:
-            continue
-        new = {s: origin for s, origin in origins(state).items() if s not in known}
-        far = commits.number_of(path) > commits.number_of(one.pointer) + 1
-        # Of another engine's nothing is told: it announces its writes to nobody.
-        if far or any(origin.is_ours for origin in _may_have_landed(handles, new.values())):
-            found.append((_age(state), state, len(new)))
-    if not found:
+    read = [_state(handles, path) for path in _unheard(handles, one.sizes.keys() - told, one)]
+    there = [s for s in read if s is not None and _lies_in(handles, s, one.table.location)]
+    states = [s for s in there if s.metadata.table_uuid.hex == own]
+    if not states or _has_moved(handles, one):
         return None
-    _, state, versions = max(found, key=lambda one: one[0])
     # A state names those before it, and those that it names no more are removed.
-    before = {entry.metadata_file for entry in state.metadata.metadata_log}
-    return Newer(state, versions, one.pointer in before or one.pointer not in one.sizes)
+    logs = {s.location: {e.metadata_file for e in s.metadata.metadata_log} for s in states}
+    heads = [s for s in states if not any(s.location in log for log in logs.values())]
+
+    def follows(state: TableState) -> bool:
+        return one.pointer in logs[state.location] or one.pointer not in one.sizes
+
+    state = max(heads, key=lambda head: (follows(head), _age(head)))
+    known = {*audit.snapshots(reader, table), *audit.expired(reader, table)}
+    versions = {snapshot.snapshot_id for snapshot in state.metadata.snapshots} - known
+    seen = [inspect(handles.warehouse, head.location, {}) for head in heads]
+    needed = {path for each in seen for path in (*each.metadata, *each.files)}
+    apart = sorted(needed & one.orphans.keys())
+    return Newer(state, len(versions), follows(state), apart)
+
+
+def _has_moved(handles: Handles, one: Examined) -> bool:
+    """Whether the pointer is another by now: a lake for reading is looked at beside its writers."""
+    now = handles.reader.pointer(one.table.name) or one.pointer
+    return not one.table.dropped and now != one.pointer
+
+
+def _unheard(handles: Handles, paths: Iterable[str], one: Examined) -> Iterator[str]:
+    """The metadata files of writes that this store does not know, or knows to come later."""
+    found = [path for path in paths if path.endswith(_METADATA)]
+    ended = audit.intents(handles.reader, filter(None, map(commits.write_of, found)))
+    current = commits.number_of(one.pointer)
+    for path in found:
+        ahead, write = commits.number_of(path) - current, commits.write_of(path)
+        if write is None:
+            is_so = ahead > 1
+        else:
+            is_so = write not in ended or (ended[write] == "done" and ahead > 0)
+        if is_so:
+            yield path
 
 
 def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
@@ -79,12 +110,11 @@ def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
         folder, _, name = path.rpartition("/metadata/")
         if not folder or not name.endswith(_METADATA):
             continue
+        write = commits.write_of(path) or ""
+        if audit.intents(handles.reader, [write]).get(write, "done") != "done":
+            continue  # it was announced to this store, and did not land
         state = _state(handles, path)
-        if state is None or handles.warehouse.contain(f"{state.metadata.location}/x") != (
-            f"{folder}/x"
-        ):
-            continue
-        if not _may_have_landed(handles, origins(state).values()):
+        if state is None or not _lies_in(handles, state, folder):
             continue
         if folder not in newest or _age(state) > _age(newest[folder]):
             newest[folder] = state
@@ -130,6 +160,7 @@ def take_in(handles: Handles, state: TableState, name: DatasetName) -> str:
     with handles.database.write() as conn:
         if not records.swap(conn, name, None, state.location):
             raise Conflict(f"There is a dataset {name} by now.", "Run doctor again.")
+    faults.reach("repair.known")
     sync.adopt(handles, state.metadata.table_uuid.hex, name, state.location)
     return f"{name} is known, {versions_told(len(state.metadata.snapshots))}."
 
@@ -144,8 +175,9 @@ def step_forward(handles: Handles, one: Examined, found: Newer) -> str:
     with handles.database.write() as conn:
         if not records.swap(conn, name, one.pointer, found.state.location):
             raise Conflict(f"{name} has changed meanwhile.", "Run doctor again.")
+    faults.reach("repair.known")
     sync.rebuild(handles, one.table.id, name, found.state.location)
-    return f"{name} has {versions_told(found.versions)} more that our tables did not know."
+    return f"{name} is at the newest state that there is; taken in: {found.told}."
 
 
 def versions_told(count: int) -> str:
@@ -160,11 +192,10 @@ def _state(handles: Handles, path: str) -> TableState | None:
         return None
 
 
+def _lies_in(handles: Handles, state: TableState, folder: str) -> bool:
+    inside = handles.warehouse.contain
+    return inside(f"{state.metadata.location}/x") == inside(f"{folder}/x")
+
+
 def _age(state: TableState) -> tuple[int, int]:
     return commits.number_of(state.location), state.metadata.last_updated_ms
-
-
-def _may_have_landed(handles: Handles, found: Collection[Origin]) -> list[Origin]:
-    """Those whose write did, or was never announced to this store."""
-    not_so = audit.unlanded(handles.reader, {origin.write for origin in found})
-    return [origin for origin in found if origin.write not in not_so]

@@ -67,11 +67,19 @@ def _store(handles: Handles, seen: Examination) -> Iterator[Step]:
             partial(forgotten.take_in, handles, state, name),
         )
     for one in seen.tables:
-        if one.newer is not None and one.newer.follows and not one.table.dropped:
+        newer, name = one.newer, one.table.name
+        if newer is None or one.table.dropped:
+            continue
+        if newer.follows:
             yield Step(
-                f"Take in {forgotten.versions_told(one.newer.versions)} of {one.table.name} that "
-                "our tables do not know.",
-                partial(_step_forward, handles, one, one.newer),
+                f"Take in {newer.told} of {name} that our tables do not know.",
+                partial(_step_forward, handles, one, newer),
+            )
+        elif newer.apart:
+            yield Step(
+                f"Set {_files(newer.apart)} of {name} aside: nothing needs them but {newer.told} "
+                "that our tables do not know, and these went another way.",
+                partial(restoring.other_line, handles, one, newer),
             )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import faults, reading, writing
+from catalog.doctor.forgotten import Newer
 from catalog.doctor.tables import Examined, locked
 from catalog.engine.copying import partition_of
 from catalog.engine.views import select_version
@@ -21,7 +23,7 @@ from catalog.model import DataFile, Dataset, Version, WrittenFile
 from catalog.query import schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _LIST = re.compile(r"/snap-(\d+)-[^/]*\.avro\Z")
 
@@ -36,15 +38,15 @@ def metadata(handles: Handles, one: Examined) -> str:
         Conflict: somebody has committed meanwhile.
     """
     name = one.table.name
-    with locked(handles, one.table):
-        dataset, pointer = _now(handles, one)
+    with _alone(handles, one) as held:
+        dataset, pointer = held.dataset, held.pointer
         state, io = _known_state(handles, dataset, pointer), LakeFileIO(handles.warehouse)
         told = "its pointer is back at the last state that our tables know"
         if state is None:
             versions = [v for v in handles.reader.versions(dataset) if v.state != "expired"]
-            state = _written_anew(handles, io, one, dataset, versions)
+            state = _written_anew(handles, io, one, held, versions)
             told = f"its metadata is written anew, with {len(state.metadata.snapshots)} versions"
-        _put(handles, dataset, pointer, state, io, [pointer])
+        _put(handles, held, state, io, [pointer])
     return f"{name}: {told}.{_aside(handles, [pointer])}"
 
 
@@ -55,8 +57,8 @@ def manifests(handles: Handles, one: Examined) -> str:
         Conflict: somebody has committed meanwhile.
         OperationFailed: a file cannot be described again: it is missing, or of another engine.
     """
-    with locked(handles, one.table):
-        dataset, pointer = _now(handles, one)
+    with _alone(handles, one) as held:
+        dataset, pointer = held.dataset, held.pointer
         state, io = one.inspection.state, LakeFileIO(handles.warehouse)
         assert state is not None
         if state.location != pointer:
@@ -65,13 +67,37 @@ def manifests(handles: Handles, one: Examined) -> str:
             missing = _missing_entries(handles, one, dataset, state)
             changed = relisted(io, state.metadata, one.inspection, missing)
             number = commits.number_of(pointer) + 1
-            written = commits.write_metadata(io, changed, number, state.properties)
+            written = commits.write_metadata(io, changed, number, held.write, state.properties)
         except Exception:
             io.forget()
             raise
         bad = [damage.path for damage in one.inspection.damage]
-        _put(handles, dataset, pointer, written, io, bad)
+        _put(handles, held, written, io, bad)
     return f"{dataset.name}: {len(bad)} damaged files are written anew.{_aside(handles, bad)}"
+
+
+class _Held(NamedTuple):
+    """A table that nobody else writes to meanwhile, and a write of it that was announced."""
+
+    dataset: Dataset
+    pointer: str
+    write: str
+
+
+@contextmanager
+def _alone(handles: Handles, one: Examined) -> Iterator[_Held]:
+    """Hold a table, to write metadata of it.
+
+    Raises:
+        Conflict: it was dropped or renamed meanwhile.
+    """
+    with locked(handles, one.table):
+        dataset = handles.reader.dataset_by_id(one.table.id)
+        pointer = handles.reader.pointer(one.table.name)
+        if dataset is None or pointer is None:
+            raise Conflict(f"{one.table.name} has changed meanwhile.", "Run doctor again.")
+        with writing.announced(handles, dataset.id, dataset.location) as write:
+            yield _Held(dataset, pointer, write)
 
 
 def _missing_entries(
@@ -108,29 +134,22 @@ def _described(handles: Handles, dataset: Dataset, file: DataFile) -> WrittenFil
     return WrittenFile(file.path, file.rows, file.bytes, {}, values)
 
 
-def _now(handles: Handles, one: Examined) -> tuple[Dataset, str]:
-    dataset = handles.reader.dataset_by_id(one.table.id)
-    pointer = handles.reader.pointer(one.table.name)
-    if dataset is None or pointer is None:
-        raise Conflict(f"{one.table.name} has changed meanwhile.", "Run doctor again.")
-    return dataset, pointer
-
-
 def _put(
     handles: Handles,
-    dataset: Dataset,
-    pointer: str,
+    held: _Held,
     state: TableState,
     io: LakeFileIO,
     bad: Sequence[str],
 ) -> None:
     """Let the pointer name another metadata file, and our tables tell what that says."""
+    dataset, pointer, write = held
     commit = records.Commit(
         dataset=tables.describe(state, dataset.id, dataset.name),
         previous_metadata=pointer,
         at=state.metadata.last_updated_ms,
         metadata_files=list(io.created.values()),
         forgotten=bad,
+        intent=write,
     )
     with handles.database.write() as conn:
         if not records.swap(conn, dataset.name, pointer, state.location):
@@ -154,9 +173,10 @@ def _written_anew(
     handles: Handles,
     io: LakeFileIO,
     one: Examined,
-    dataset: Dataset,
+    held: _Held,
     versions: Sequence[Version],
 ) -> TableState:
+    dataset = held.dataset
     known = audit.metadata_files(handles.reader, dataset.id)
     lists = {
         int(found.group(1)): path
@@ -167,7 +187,7 @@ def _written_anew(
     metadata = metadata_of(dataset, schemas, versions, lists)
     there = (path for path in [*known, *one.sizes] if path.endswith(".metadata.json"))
     number = 1 + max(map(commits.number_of, there), default=0)
-    return commits.write_metadata(io, metadata, number, None)
+    return commits.write_metadata(io, metadata, number, held.write)
 
 
 def lost_of(handles: Handles, one: Examined) -> str:
@@ -208,7 +228,7 @@ def last_whole_version(handles: Handles, one: Examined) -> str:
             raise Conflict(f"{dataset.name} has changed meanwhile.", "Run doctor again.")
         return Change(main=target, schema=schema, forget=sorted(lost)), writing.Rows()
 
-    writing.commit_existing(handles, dataset.id, plan)
+    writing.commit_alone(handles, dataset, plan)
     # What else only the lost versions held is set aside as well: it may be of use to somebody.
     apart = sorted({*one.bad_files, *handles.reader.unreachable_files(dataset.id)})
     with handles.database.write() as conn:
@@ -224,6 +244,17 @@ def past(handles: Handles, one: Examined) -> str:
         records.forget_metadata(conn, one.bad_past)
     told = f"{one.table.name} does without {len(one.bad_past)} of its earlier states."
     return f"{told}{_aside(handles, one.bad_past)}"
+
+
+def other_line(handles: Handles, one: Examined, newer: Newer) -> str:
+    """Set aside what only a state needs that our tables neither know nor can go to."""
+    loose = [path for path in newer.apart if path.endswith(".parquet")]
+    moved = _aside(handles, loose)
+    # Last what tells of the others: if this is broken off, the next doctor can still see them.
+    small = [path for path in newer.apart if path not in loose]
+    _aside(handles, sorted(small, key=lambda path: path.endswith(".metadata.json")))
+    again = " Load again what is still wanted of them." if loose else ""
+    return f"{one.table.name} goes on from where it is.{moved}{again}"
 
 
 def _aside(handles: Handles, paths: Sequence[str]) -> str:

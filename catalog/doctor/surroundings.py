@@ -12,8 +12,8 @@ from pathlib import Path
 
 from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.handles import Handles
-from catalog.metadata.database import OF_DAMAGE, SAFE_WAL
-from catalog.metadata.dbapi import sqlite_path
+from catalog.metadata.database import SAFE_WAL
+from catalog.metadata.dbapi import OF_DAMAGE, sqlite_path
 
 
 def examine(handles: Handles) -> list[Finding]:

@@ -126,20 +126,21 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
 
 
 def _look_ahead(handles: Handles, found: Examined) -> None:
-    """Nothing is litter while there is a newer state, which refers to some of it."""
+    """Nothing is litter that a newer state refers to."""
     found.newer = newer = forgotten.newer(handles, found)
     if newer is None:
         return
-    found.orphans = {}
+    found.orphans = {p: size for p, size in found.orphans.items() if p not in newer.apart}
     message = (
-        f"{newer.state.location} tells of {forgotten.versions_told(newer.versions)} that our "
-        "tables do not know: an older copy of the store was put back."
+        f"{newer.state.location} tells of {newer.told} that our tables do not know: an older copy "
+        "of the store was put back."
     )
-    remedy = "lakectl doctor --repair takes them in."
+    remedy = "lakectl doctor --repair takes it in."
     if not newer.follows:
+        message = f"{message.removesuffix('.')}, and other changes were made since."
         remedy = (
-            "Loads went on since, so nothing mends it: load their files, which lie in the table's "
-            "folder, again, and move them away."
+            "lakectl doctor --repair sets aside what nothing else needs, so that its data files "
+            "can be loaded again; say no if another lake uses this table."
         )
     found.tell(Severity.WRONG, Kind.STORE, message, remedy, newer.state.location)
 

@@ -7,6 +7,7 @@ happen removes `Staged.created`.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,7 @@ OPERATIONS = {
 # The keep rule: so many versions, the last of each day for so many days, and every tag and branch.
 KEEP_VERSIONS, KEEP_DAYS, EXPIRE_BATCH = 100, 30, 20
 _DAY_MS = 86_400_000
+_OURS = re.compile(r"/\d+-([0-9a-f]{32})-[0-9a-f]{8}\.metadata\.json\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,16 @@ class Staged:
     expired: tuple[int, ...]  # beyond the keep rule: their files go as well
 
 
-def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change) -> Staged:
+def stage(
+    warehouse: Warehouse, base: TableState | TableMetadata, change: Change, write: str
+) -> Staged:
     """Write the files of the state after `change`.
 
     Args:
         warehouse: where.
         base: the state that the pointer has now, or the metadata of a table that is new.
         change: what to do.
+        write: the id under which the commit was announced.
 
     Raises:
         Conflict: the branch has moved since the change was planned, or its files are gone.
@@ -92,13 +97,13 @@ def stage(warehouse: Warehouse, base: TableState | TableMetadata, change: Change
     """
     io = LakeFileIO(warehouse)
     try:
-        return _stage(io, base, change)
+        return _stage(io, base, change, write)
     except Exception:
         io.forget()
         raise
 
 
-def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> Staged:
+def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change, write: str) -> Staged:
     current = base if isinstance(base, TableState) else None
     metadata: TableMetadata = base.metadata if isinstance(base, TableState) else base
     context = _TableMetadataUpdateContext()
@@ -127,7 +132,8 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change) -> 
     metadata = metadata.model_copy(update={"last_updated_ms": timestamp})
     metadata.spec().check_compatible(metadata.schema())
     number = number_of(current.location) + 1 if current else 0
-    state = write_metadata(io, metadata, number, current.properties if current else None)
+    found = current.properties if current else None
+    state = write_metadata(io, metadata, number, write, found)
     return Staged(state, snapshot, io, expired)
 
 
@@ -219,12 +225,31 @@ def number_of(location: str) -> int:
     return int(first) if first.isdigit() else 0
 
 
+def write_of(location: str) -> str | None:
+    """The write that a metadata file's name tells; None of another engine's file."""
+    found = _OURS.search(location)
+    return found.group(1) if found else None
+
+
 def write_metadata(
-    io: LakeFileIO, metadata: TableMetadata, number: int, properties: SortedProperties | None
+    io: LakeFileIO,
+    metadata: TableMetadata,
+    number: int,
+    write: str,
+    properties: SortedProperties | None = None,
 ) -> TableState:
-    """Write the metadata file of a state; `properties` are those of the state before it."""
+    """Write the metadata file of a state.
+
+    Args:
+        io: writes it.
+        metadata: what it says.
+        number: how many states came before it.
+        write: the id under which the commit was announced.
+        properties: those of the state before it.
+    """
     found = properties or sort_properties(metadata.properties)
-    name = f"{number:05d}-{chance.new_uuid()}.metadata.json"
+    # Other engines write a UUID with its hyphens; the last part is of this attempt alone.
+    name = f"{number:05d}-{write}-{chance.new_uuid().hex[:8]}.metadata.json"
     location = f"{metadata.location}/metadata/{name}"
     carried = {**found.carried, **metadata.properties}
     whole = metadata.model_copy(update={"properties": carried}) if found.carried else metadata

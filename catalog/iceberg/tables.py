@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema as IcebergSchema
@@ -35,7 +34,6 @@ from catalog.storage import Warehouse
 
 MAIN = "main"
 _CACHED = 64
-_WRITE = re.compile(r"/snap-\d+-\d+-([0-9a-f-]{36})\.avro\Z")
 # What numbers, times, types and ids come to that cannot be.
 _IMPOSSIBLE = (ArithmeticError, AttributeError, InvalidInput, LookupError, OSError, RecursionError,
                TypeError, ValueError)  # fmt: skip
@@ -255,24 +253,6 @@ def _version_of(snapshot: Snapshot) -> Version:
         run_id=summary.get("lakectl.run-id"),
         message=summary.get("lakectl.message"),
     )
-
-
-class Origin(NamedTuple):
-    """Who wrote a snapshot."""
-
-    write: str  # the id that its manifest list carries; empty where it carries none
-    is_ours: bool  # a load of a lakectl
-
-
-def origins(state: TableState) -> dict[int, Origin]:
-    """Who wrote each snapshot of a table, by snapshot id."""
-    found = {}
-    for snapshot in state.metadata.snapshots:
-        named = _WRITE.search(snapshot.manifest_list)
-        summary = snapshot.summary.additional_properties if snapshot.summary else {}
-        write = named.group(1).replace("-", "") if named else ""
-        found[snapshot.snapshot_id] = Origin(write, "lakectl.key" in summary)
-    return found
 
 
 def _totals(snapshot: Snapshot | None) -> dict[str, int]:

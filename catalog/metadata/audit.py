@@ -56,10 +56,10 @@ def open_intents(reader: Reader) -> list[OpenIntent]:
     return [OpenIntent(*row) for row in found if is_sound(row, "ttttii")]
 
 
-def unlanded(reader: Reader, ids: Iterable[str]) -> set[str]:
-    """Those of some writes that were announced to this store, and did not land as far as known."""
-    query = "SELECT 1 FROM intents WHERE id = :id AND state <> 'done'"
-    return {one for one in ids if reader.rows(query, id=one)}
+def intents(reader: Reader, ids: Iterable[str]) -> dict[str, str]:
+    """How those writes of some stand that were announced to this store: open, done, failed."""
+    query = "SELECT state FROM intents WHERE id = :id"
+    return {one: str(state) for one in ids for (state,) in reader.rows(query, id=one)}
 
 
 def tables(reader: Reader) -> list[Table]:

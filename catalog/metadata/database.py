@@ -17,17 +17,17 @@ from sqlalchemy import event
 from catalog import chance, faults
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
 from catalog.metadata import turns
-from catalog.metadata.dbapi import BUSY_SECONDS, RESTART_SECONDS, sqlite_path, turn_file
+from catalog.metadata.dbapi import (
+    BUSY_SECONDS,
+    OF_DAMAGE,
+    RESTART_SECONDS,
+    sqlite_path,
+    turn_file,
+)
 
 # Below this version two connections in WAL mode can corrupt the file: the WAL-reset race that
 # sqlite.org/wal.html describes. The rollback journal has no such race.
 SAFE_WAL = (3, 51, 3)
-
-
-OF_DAMAGE = (
-    "Move it away and restore it from a backup, be it an old one, or make a new one: "
-    "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
-)
 
 
 class Database:

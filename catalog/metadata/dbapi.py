@@ -19,6 +19,10 @@ from catalog.metadata import turns
 
 BUSY_SECONDS = 60
 RESTART_SECONDS = 20  # how long a server that has answered before may be away
+OF_DAMAGE = (
+    "Move it away and restore it from a backup, be it an old one, or make a new one: "
+    "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
+)
 T = TypeVar("T")
 _PARAMETER = re.compile(r":([a-z_]+)")
 

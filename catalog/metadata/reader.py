@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import Conflict, NotFound, StoreUnreachable
-from catalog.metadata.dbapi import Connection
+from catalog.metadata.dbapi import OF_DAMAGE, Connection
 from catalog.metadata.values import (
     DATASET,
     SUMMARY,
@@ -33,6 +33,10 @@ from catalog.names import DatasetName
 if TYPE_CHECKING:
     from catalog.schema import Schema
 
+TABLES = {  # that there are in the store, by whether it is Postgres
+    False: "SELECT name FROM sqlite_master WHERE type = 'table'",
+    True: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
+}
 REVISION = "0003"  # the newest migration; tests hold it to be so
 
 
@@ -63,15 +67,14 @@ class Reader(Connection):
             Conflict: it was made by a newer or an older program.
             StoreUnreachable: it holds no lake at all.
         """
-        exists = (
-            "SELECT count(*) FROM information_schema.tables WHERE table_name = 'alembic_version' "
-            "AND table_schema = current_schema()"
-            if self._postgres
-            else "SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'"
-        )
-        found = (
-            self.rows("SELECT version_num FROM alembic_version") if self.rows(exists)[0][0] else []
-        )
+        there = {str(name) for (name,) in self.rows(TABLES[self._postgres])}
+        found = []
+        if "alembic_version" in there:
+            found = self.rows("SELECT version_num FROM alembic_version")
+        if not found and "datasets" in there:
+            raise StoreUnreachable(
+                "The metadata store does not say at which revision it is.", OF_DAMAGE
+            )
         if not found:
             raise StoreUnreachable(
                 "The metadata store holds no lake.", "Make one with: lakectl init"

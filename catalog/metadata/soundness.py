@@ -13,14 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.metadata import tables as t
-from catalog.metadata.reader import Reader
+from catalog.metadata.reader import TABLES, Reader
 from catalog.metadata.values import UNREADABLE, is_sound, object_of, schema_of
 
 _CHECKSUM = re.compile(r"crc32c:[0-9a-f]{8}")
-_TABLES = {
-    False: "SELECT name FROM sqlite_master WHERE type = 'table'",
-    True: "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()",
-}
 _LETTERS = ((sa.Boolean, "b"), (sa.Integer, "i"), (sa.String, "t"))
 _OF_DATASETS = [
     table
@@ -46,7 +42,7 @@ _READ: dict[str, dict[str, Callable[[Any], object]]] = {
 
 def missing_tables(reader: Reader) -> list[str]:
     """The names of our tables that the store does not have."""
-    there = {name for (name,) in reader.rows(_TABLES[reader.url.startswith("postgresql")])}
+    there = {name for (name,) in reader.rows(TABLES[reader.url.startswith("postgresql")])}
     return sorted(t.metadata.tables.keys() - there)
 
 

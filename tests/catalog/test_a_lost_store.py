@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 import stories
@@ -19,8 +22,9 @@ from catalog.altering import Annotation
 from catalog.doctor.findings import Kind
 from catalog.errors import Conflict, OutcomeUnknown, StoreUnreachable
 from catalog.handles import Handles
-from catalog.metadata import tables
+from catalog.metadata import audit, tables
 from catalog.metadata.audit import Table
+from catalog.storage import QUARANTINE, LocalWarehouse
 from lakectl import lake as lakes
 from lakectl.lake import Lake, open_lake
 
@@ -84,29 +88,96 @@ def test_what_an_old_copy_of_the_store_does_not_know_is_no_litter_and_comes_back
     assert old.dataset("n.t").append(pa.table({"id": [3]})).version == 4
 
 
+@pytest.mark.parametrize("loads", [0, 1])
 def test_what_was_only_said_of_a_table_comes_back_too(
-    lake: Lake, put_back: Callable[[], Lake]
+    lake: Lake, put_back: Callable[[], Lake], loads: int
 ) -> None:
+    for number in range(loads):
+        lake.dataset("n.t").append(pa.table({"id": [number]}))
     lake.tag("n.t", "gold", 1)
     lake.annotate("n.t", Annotation(owner="ada"))
+    files = dict(lake.handles.warehouse.walk())
     old = put_back()
+    assert kinds(old) == [("wrong", "store")]
     mend(old, older_than=0)
+    assert (kinds(old), dict(old.handles.warehouse.walk())) == ([], files)
     found = old.describe("n.t")
     assert (found.summary.owner, list(found.tags)) == ("ada", ["gold"])
 
 
-def test_where_loads_went_on_nothing_of_either_line_is_taken_away(
+def test_a_rollback_after_the_copy_comes_back_too(lake: Lake, put_back: Callable[[], Lake]) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    lake.rollback("n.t", 1)
+    old = put_back()
+    mend(old, older_than=0)
+    assert (kinds(old), old.to_arrow("n.t")["id"].to_pylist()) == ([], [0])
+    assert [v.version for v in old.versions("n.t")] == [2, 1]
+
+
+def test_where_changes_went_on_the_files_of_the_other_line_can_be_loaded_again(
     lake: Lake, put_back: Callable[[], Lake]
 ) -> None:
     lake.dataset("n.t").append(pa.table({"id": [1]}))
-    files = set(dict(lake.handles.warehouse.walk()))
+    lake.annotate("n.t", Annotation(owner="ada"))
+    files = dict(lake.handles.warehouse.walk())
     old = put_back()
     old.dataset("n.t").append(pa.table({"id": [7]}))
+    litter = Path(old.describe("n.t").location) / "data" / "litter.parquet"
+    litter.write_bytes(b"litter")
+    assert kinds(old) == [("wrong", "store"), ("litter", "orphan")]
+    assert "1 version" in old.doctor().report.findings[0].message
+    done = mend(old, older_than=0)
+    assert (len(done), rows_of(old)) == (1, {1: ["{'id': 0}"], 2: ["{'id': 0}", "{'id': 7}"]})
+    assert {Path(p).name for p, _ in old.handles.warehouse.walk()} >= {Path(p).name for p in files}
+    assert kinds(old) == [("litter", "orphan")]
+    (apart,) = re.findall(r"Set aside: (.*?\.parquet)\. Load again", done[0])
+    old.dataset("n.t").append(pq.read_table(apart))
+    assert sorted(old.to_arrow("n.t")["id"].to_pylist()) == [0, 1, 7]
+
+
+@pytest.mark.parametrize("broken_off", range(1, 4))
+def test_setting_another_line_aside_can_be_broken_off_anywhere(
+    lake: Lake, put_back: Callable[[], Lake], monkeypatch: pytest.MonkeyPatch, broken_off: int
+) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    old = put_back()
+    old.dataset("n.t").append(pa.table({"id": [7]}))
+    moves, move = itertools.count(1), LocalWarehouse.set_aside
+
+    def ends(self: LocalWarehouse, path: str) -> str:
+        if next(moves) == broken_off:
+            raise KeyboardInterrupt
+        return move(self, path)
+
+    monkeypatch.setattr(LocalWarehouse, "set_aside", ends)
+    with pytest.raises(KeyboardInterrupt):
+        mend(old, older_than=0)
     assert kinds(old) == [("wrong", "store")]
-    assert "Loads went on since" in str(old.doctor().report.findings[0].remedy)
-    assert mend(old, older_than=0) == []
-    assert set(dict(old.handles.warehouse.walk())) >= files
-    assert sorted(old.to_arrow("n.t")["id"].to_pylist()) == [0, 7]
+    assert len(mend(old, older_than=0)) == 1
+    assert kinds(old) == []
+    apart = [path for path in dict(old.handles.warehouse.walk()) if QUARANTINE in path]
+    assert sorted(Path(path).suffix for path in apart) == [".avro", ".avro", ".json", ".parquet"]
+
+
+def test_a_load_of_no_rows_leaves_no_write_that_did_not_end(lake: Lake) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1]}))
+    lake.dataset("n.t").append(pa.table({"id": pa.array([], pa.int64())}))
+    assert audit.open_intents(lake.handles.reader) == []
+
+
+def test_a_store_that_does_not_say_its_revision_is_told_how_to_be_made_anew(story: Lake) -> None:
+    before = rows_of(story)
+    story.close()
+    with closing(sqlite3.connect(_store(story))) as store:
+        store.execute("DROP TABLE alembic_version")
+    with pytest.raises(StoreUnreachable, match="revision") as refused:
+        open_lake(story.settings.root)
+    assert "Move it away" in str(refused.value.hint)
+    _store(story).rename(_store(story).with_name("away.db"))
+    lakes.migrate(str(story.settings.root))
+    with _reopened(story) as new:
+        mend(new)
+        assert (kinds(new), rows_of(new)) == ([], before)
 
 
 def test_a_table_of_another_lake_in_the_same_warehouse_is_no_litter(
