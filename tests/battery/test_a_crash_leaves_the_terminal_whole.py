@@ -19,7 +19,8 @@ _DATASETS, _DATASET = "screens.datasets:DatasetsScreen", "screens.dataset:Datase
 _QUERY, _CONFIRM = "screens.query:QueryScreen", "screens.confirm:ConfirmScreen"
 _GRID, _BACKEND = "screens.widgets.grid:Grid", "lakectl.dashboard:LakeBackend"
 _OPEN = ("enter",)
-# By screen: handlers, and the keys that bring them about.
+_ASKED = "Undo the last change?"
+# By screen: handlers, and the keys that bring them about; a text is waited for.
 _HANDLERS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "datasets": (
         (f"{_DATASETS}.on_mount", ()),
@@ -56,8 +57,8 @@ _HANDLERS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     ),
     "confirm": (
         (f"{_CONFIRM}.on_mount", ("z",)),
-        (f"{_CONFIRM}.on_answer_given", ("z", "n")),
-        (f"{_BACKEND}.undo", ("z", "y")),
+        (f"{_CONFIRM}.on_answer_given", ("z", _ASKED, "n")),
+        (f"{_BACKEND}.undo", ("z", _ASKED, "y")),
     ),
     "tag": (("screens.confirm:TagScreen._tell", (*_OPEN, "t")),),
 }
@@ -80,7 +81,9 @@ def _crash(lake: Shell, handler: str, keys: tuple[str, ...]) -> None:
         screen.until("\x1b[?2004h")
         screen.settle(0.3)
         for name in keys:
-            if screen.process.poll() is None:
+            if name == _ASKED:
+                screen.until(name)
+            elif screen.process.poll() is None:
                 screen.press(name, quiet=0.3)
         assert screen.end(30) == 70, handler
     assert violations(screen.pieces, DASHBOARD) == [], handler
