@@ -56,7 +56,7 @@ def again(forked: ForkingShell, tmp_path: Path) -> Callable[[], None]:
     ("change", "step"),
     [
         ("load", 29),
-        *(pytest.param(c, 1 if c == "load" else 5, marks=pytest.mark.battery) for c in _CHANGES),
+        *(pytest.param(change, 1, marks=pytest.mark.battery) for change in _CHANGES),
     ],
 )
 def test_a_change_survives_every_failing_call(
