@@ -27,6 +27,14 @@ def new_uuid() -> uuid.UUID:
     return uuid.UUID(int=source.getrandbits(128), version=4) if source else uuid.uuid4()
 
 
+def new_write() -> uuid.UUID:
+    """A fresh identity of a write: a UUID of version 8, which is anybody's own (RFC 9562, 5.8).
+
+    So files that carry it are told from those of other engines, whose UUIDs are of version 4 or 7.
+    """
+    return uuid.UUID(int=new_uuid().int & ~(0xF << 76) | 8 << 76)
+
+
 def pause(longest: float) -> None:
     """Wait for a random part of so many seconds, so that those who collided do not again."""
     time.sleep((_source() or random).uniform(0, longest))

@@ -53,7 +53,7 @@ def announced(handles: Handles, dataset_id: str, location: str) -> Iterator[str]
     dies, the row stays open and names the litter.
     """
     handles.require_writable()
-    write_id = handles.new_id()
+    write_id = chance.new_write().hex
     handles.reader.announce(write_id, dataset_id, location, handles.now())
     faults.reach("intent.announced")
     try:
@@ -133,6 +133,7 @@ class _Target:
     """Which table a commit is for; `before` is None for one that is to be made."""
 
     write: str  # under which the commit was announced
+    attempt: int
     id: str
     name: DatasetName
     before: Dataset | None
@@ -162,11 +163,13 @@ def commit_existing(handles: Handles, dataset_id: str, write: str, plan: Planner
     """
     from catalog.metadata.locks import commit_lock
 
+    tries = count()
+
     def once() -> Outcome | None:
         with commit_lock(handles.database, handles.state / "locks", dataset_id):
             dataset, state = _newest(handles, dataset_id)
             change, rows = plan(state, dataset)
-            target = _Target(write, dataset_id, dataset.name, dataset)
+            target = _Target(write, next(tries), dataset_id, dataset.name, dataset)
             return _try(handles, target, state, change, rows)
 
     for attempt in range(TRIES):
@@ -201,10 +204,11 @@ def commit_new(
     from catalog.metadata.locks import commit_lock
 
     change, rows = plan
+    tries = count()
 
     def once() -> Outcome | None:
         with commit_lock(handles.database, handles.state / "locks", made.dataset_id):
-            target = _Target(made.id, made.dataset_id, name, None)
+            target = _Target(made.id, next(tries), made.dataset_id, name, None)
             return _try(handles, target, metadata, change, rows)
 
     return _patiently(handles, once)
@@ -241,7 +245,7 @@ def _try(
     """One attempt; None when the race was surely lost and nothing of it is left."""
     from catalog.iceberg import commits, tables
 
-    staged = commits.stage(handles.warehouse, base, change, target.write)
+    staged = commits.stage(handles.warehouse, base, change, target.write, target.attempt)
     after = tables.describe(staged.state, target.id, target.name)
     version = tables.version_of(staged.snapshot) if staged.snapshot else None
     outcome = Outcome(after, version)

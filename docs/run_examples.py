@@ -26,7 +26,7 @@ _CHANGES = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00(:00)?|Z)?"), "MOMENT"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "SECONDS"),
     (re.compile(r"\b(\d+(\.\d+)? (B|kB|MB)|\d+[smh]|now)\b"), "AMOUNT"),
-    (re.compile(r"\b(\d{15,}|[0-9a-f]{32}|\d{5}-[0-9a-f]{32}-[0-9a-f]{8})\b"), "ID"),
+    (re.compile(r"\b(\d{15,}|[0-9a-f]{32}|\d{5}-[0-9a-f-]{36})\b"), "ID"),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )

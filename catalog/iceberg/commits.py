@@ -31,7 +31,7 @@ from pyiceberg.table.update import (
     _update_table_metadata_log,
 )
 
-from catalog import chance, clock
+from catalog import clock
 from catalog.errors import Conflict, NotFound
 from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.properties import SortedProperties, sort_properties
@@ -50,7 +50,9 @@ OPERATIONS = {
 # The keep rule: so many versions, the last of each day for so many days, and every tag and branch.
 KEEP_VERSIONS, KEEP_DAYS, EXPIRE_BATCH = 100, 30, 20
 _DAY_MS = 86_400_000
-_OURS = re.compile(r"/\d+-([0-9a-f]{32})-[0-9a-f]{8}\.metadata\.json\Z")
+_OURS = re.compile(
+    r"/\d+-([0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})\.metadata\.json\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,11 @@ class Staged:
 
 
 def stage(
-    warehouse: Warehouse, base: TableState | TableMetadata, change: Change, write: str
+    warehouse: Warehouse,
+    base: TableState | TableMetadata,
+    change: Change,
+    write: str,
+    attempt: int = 0,
 ) -> Staged:
     """Write the files of the state after `change`.
 
@@ -90,6 +96,7 @@ def stage(
         base: the state that the pointer has now, or the metadata of a table that is new.
         change: what to do.
         write: the id under which the commit was announced.
+        attempt: how often it was tried before; no two attempts make a file of one name.
 
     Raises:
         Conflict: the branch has moved since the change was planned, or its files are gone.
@@ -97,13 +104,16 @@ def stage(
     """
     io = LakeFileIO(warehouse)
     try:
-        return _stage(io, base, change, write)
+        number = (number_of(base.location) + 1 if isinstance(base, TableState) else 0) + attempt
+        return _stage(io, base, change, (number, write))
     except Exception:
         io.forget()
         raise
 
 
-def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change, write: str) -> Staged:
+def _stage(
+    io: LakeFileIO, base: TableState | TableMetadata, change: Change, name: tuple[int, str]
+) -> Staged:
     current = base if isinstance(base, TableState) else None
     metadata: TableMetadata = base.metadata if isinstance(base, TableState) else base
     context = _TableMetadataUpdateContext()
@@ -131,9 +141,7 @@ def _stage(io: LakeFileIO, base: TableState | TableMetadata, change: Change, wri
         )
     metadata = metadata.model_copy(update={"last_updated_ms": timestamp})
     metadata.spec().check_compatible(metadata.schema())
-    number = number_of(current.location) + 1 if current else 0
-    found = current.properties if current else None
-    state = write_metadata(io, metadata, number, write, found)
+    state = write_metadata(io, metadata, *name, current.properties if current else None)
     return Staged(state, snapshot, io, expired)
 
 
@@ -228,7 +236,7 @@ def number_of(location: str) -> int:
 def write_of(location: str) -> str | None:
     """The write that a metadata file's name tells; None of another engine's file."""
     found = _OURS.search(location)
-    return found.group(1) if found else None
+    return found.group(1).replace("-", "") if found else None
 
 
 def write_metadata(
@@ -248,8 +256,8 @@ def write_metadata(
         properties: those of the state before it.
     """
     found = properties or sort_properties(metadata.properties)
-    # Other engines write a UUID with its hyphens; the last part is of this attempt alone.
-    name = f"{number:05d}-{write}-{chance.new_uuid().hex[:8]}.metadata.json"
+    # PyIceberg and Rust go on counting only from a number and a UUID.
+    name = f"{number:05d}-{uuid.UUID(hex=write)}.metadata.json"
     location = f"{metadata.location}/metadata/{name}"
     carried = {**found.carried, **metadata.properties}
     whole = metadata.model_copy(update={"properties": carried}) if found.carried else metadata

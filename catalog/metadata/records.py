@@ -57,8 +57,12 @@ class Commit:
 
 
 def close_intent(conn: sa.Connection, intent: str, state: str) -> None:
-    """Tell how a write ended: `done`, or `failed` when its files have been removed."""
-    conn.execute(sa.update(t.intents).where(t.intents.c.id == intent).values(state=state))
+    """Tell how a write ended: `done`, or `failed` when its files have been removed.
+
+    One that is done stays so: what fails afterwards is no longer of the write.
+    """
+    it = sa.update(t.intents).where(t.intents.c.id == intent, t.intents.c.state != "done")
+    conn.execute(it.values(state=state))
 
 
 def swap(conn: sa.Connection, name: DatasetName, old: str | None, new: str) -> bool:

@@ -22,6 +22,7 @@ from pyiceberg.manifest import ManifestEntryStatus
 from pyiceberg.table import Table
 from pyiceberg.types import LongType
 
+from catalog import writing
 from catalog.errors import LakeError, NotAllowed
 from catalog.iceberg import commits
 from catalog.iceberg import tables as iceberg_tables
@@ -187,6 +188,32 @@ def test_a_table_that_another_engine_made_or_dropped_is_followed(lake: Lake) -> 
     assert lake.describe("theirs.renamed").summary.rows == 2
     stock.drop_table("theirs.renamed")
     assert lake.ls() == []
+
+
+def test_another_engine_goes_on_counting_where_the_lake_is(lake: Lake) -> None:
+    for number in range(3):
+        lake.dataset("n.t").append(_numbers(number))
+    _table(lake).append(_numbers(3))
+    theirs = lake.describe("n.t").metadata_location
+    assert (commits.number_of(theirs), commits.write_of(theirs)) == (3, None)
+    lake.tag("n.t", "gold")
+    ours = lake.describe("n.t").metadata_location
+    (last,) = lake.handles.reader.rows("SELECT id FROM intents ORDER BY at DESC LIMIT 1")
+    assert (commits.number_of(ours), commits.write_of(ours)) == (4, last[0])
+
+
+def test_a_write_that_is_interrupted_after_it_landed_is_done(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    lake.dataset("n.t").append(_numbers(1))
+    monkeypatch.setattr(writing, "_tidy", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        lake.dataset("n.t").append(_numbers(2))
+    assert set(lake.handles.reader.rows("SELECT state FROM intents")) == {("done",)}
+    assert lake.to_arrow("n.t").num_rows == 2
 
 
 def test_one_table_that_cannot_be_followed_does_not_hide_the_others(lake: Lake) -> None:
