@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LOOK_AT_FILES = "See whether its files are whole: lakectl doctor --verify"
+
 
 class LakeError(Exception):
     """The base of every error that the lake raises on purpose.

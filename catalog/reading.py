@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from catalog import query
-from catalog.errors import InvalidInput
+from catalog.errors import LOOK_AT_FILES, InvalidInput
 from catalog.handles import Handles
 from catalog.model import DataFile, QueryResult
 from catalog.names import DatasetName, ident
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import duckdb  # noqa: TID251 - a type only
 
 PREVIEW_ROWS = 20
-_HINT = "See whether its files are whole: lakectl doctor --verify"
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def opened(
     con = connect()
     try:
         prefix = remote.attach(con, handles.warehouse, handles.readable(name, files))
-        with told(f"Reading {name}", _HINT):
+        with told(f"Reading {name}", LOOK_AT_FILES):
             yield con, prefix
     finally:
         con.close()

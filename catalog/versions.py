@@ -66,7 +66,9 @@ def _by_time(reader: Reader, dataset: Dataset, known: dict[int, Version], asked:
             f"{dataset.name} has no version, tag or branch {asked!r}, and it is no time.",
             "Name a version by number (v3), tag, branch, snapshot id, ISO time or '2h ago'.",
         )
-    snapshot = reader.head_at(dataset, int(moment.timestamp() * 1000))
+    at = int(moment.timestamp() * 1000)
+    # Times are shown to the second: one that is typed from the screen means all of that second.
+    snapshot = reader.head_at(dataset, at if at % 1000 else at + 999)
     if snapshot is None:
         raise NotFound(
             f"{dataset.name} had no version yet at {moment.isoformat()}.",

@@ -55,8 +55,8 @@ def announced(handles: Handles, dataset_id: str, location: str) -> Iterator[str]
     handles.require_writable()
     write_id = chance.new_write().hex
     handles.reader.announce(write_id, dataset_id, location, handles.now())
-    faults.reach("intent.announced")
     try:
+        faults.reach("intent.announced")
         yield write_id
     except OutcomeUnknown:
         raise

@@ -261,11 +261,24 @@ def _prepare_warehouse(uri: str) -> None:
     warehouse.delete([probe])
 
 
-def migrate(lake: str | None = None, profile: str | None = None) -> None:
-    """Bring the metadata store of a lake up to this program."""
+def migrate(lake: str | None = None, profile: str | None = None) -> list[str]:
+    """Bring the metadata store of a lake up to this program; make it, if it is gone.
+
+    Returns:
+        What is to be done next, in sentences.
+    """
+    from catalog.metadata import audit
     from catalog.metadata import database as store
 
     store.create(settings.load(lake, profile).database)
+    with open_lake(lake, profile=profile) as opened:
+        knows_any = bool(audit.tables(opened.handles.reader))
+        if knows_any or next(iter(opened.handles.warehouse.walk()), None) is None:
+            return []
+    return [
+        "It knows no dataset, but its warehouse holds files. Take in what is there: "
+        "lakectl doctor --repair"
+    ]
 
 
 def connect(lake: str | Path | None = None, *, profile: str | None = None) -> Any:

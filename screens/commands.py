@@ -83,6 +83,13 @@ def fill(template: str, context: Context) -> str:
     )
 
 
+def tag_line(dataset: str, tag: str, version: int) -> str:
+    """The shell line that tags a version."""
+    import shlex
+
+    return f"lakectl tag {shlex.quote(dataset)} {shlex.quote(tag)} --at v{version}"
+
+
 def _dataset(context: Context) -> str | None:
     return None if context.dataset else "No dataset is under the cursor."
 

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from catalog.errors import InvalidName
 from catalog.names import check_ref
 from screens import messages
+from screens.commands import tag_line
 from screens.keys import bindings
 from screens.steady import Window
 from screens.widgets.facts import Facts, Line, wrapped
@@ -128,7 +129,7 @@ class TagScreen(Window[str | None]):
 
     def _tell(self, name: str) -> None:
         asked = self._question
-        line = f"lakectl tag {asked.dataset} {name or 'NAME'} --at v{asked.version}"
+        line = tag_line(asked.dataset, name or "NAME", asked.version)
         refusal = self._refusal(name) if name else None
         facts = self.query_one(Facts)
         below: list[Line] = [[("enter tags, esc leaves", "dim")]]

@@ -12,7 +12,7 @@ from catalog.errors import LakeError
 from catalog.model import Dataset, DatasetDiff, QueryResult, SchemaRevision, Version
 from catalog.schema import ChangeKind, diff
 from screens import messages
-from screens.commands import Context
+from screens.commands import Context, tag_line
 from screens.keys import bindings
 from screens.lake_screen import LakeScreen
 from screens.shared import Shared
@@ -77,6 +77,9 @@ class DatasetScreen(LakeScreen):
     def context(self) -> Context:
         """The dataset, and the version under the cursor or shown."""
         focused = self.focused
+        cell = focused.cell if isinstance(focused, Grid) else None
+        if focused is not None and focused.id == "version-list" and self._version:
+            cell = f"v{self._version}"  # its first column is a sign
         return Context(
             "dataset",
             tab=self._tab,
@@ -84,7 +87,7 @@ class DatasetScreen(LakeScreen):
             version=self._version,
             current=self._dataset.summary.version if self._dataset else None,
             marked=self._marked,
-            cell=focused.cell if isinstance(focused, Grid) else None,
+            cell=cell,
         )
 
     def lake_changed(self) -> None:
@@ -346,7 +349,7 @@ class DatasetScreen(LakeScreen):
         version = self._version or 0
 
         def go(tag: str) -> None:
-            line = f"lakectl tag {self.dataset_name} {tag} --at v{version}"
+            line = tag_line(self.dataset_name, tag, version)
             self.order(lambda: self.backend.tag(self.dataset_name, tag, version), line)
 
         self.post_message(messages.AskTag(self.dataset_name, version, go))

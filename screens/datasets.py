@@ -159,9 +159,9 @@ class DatasetsScreen(LakeScreen):
         """Draw the ages anew."""
         self._list()
 
-    def _list(self) -> None:
-        """Put what passes the filter into the grid, the cursor on the dataset it was on."""
-        kept = self._key(self._line)
+    def _list(self, onto: str | None = None) -> None:
+        """Put what passes the filter into the grid, the cursor on the line it was on, or `onto`."""
+        kept = onto or self._key(self._line)
         self._shown = self._filter.apply(self._ordered)
         if not self._shown:
             self._grid.tell(self._why_none())
@@ -280,7 +280,7 @@ class DatasetsScreen(LakeScreen):
             return
         namespace = line.namespace if isinstance(line, Group) else line.summary.name.namespace
         self._folded ^= {namespace}
-        self._list()
+        self._list(namespace)
 
     def do_tree(self) -> None:
         """Change between tree and list."""

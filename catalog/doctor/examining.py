@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from catalog import sync
-from catalog.doctor import forgotten, surroundings, tables
+from catalog.doctor import strangers, surroundings, tables
 from catalog.doctor.findings import Finding, Kind, Report, Severity
 from catalog.doctor.tables import Examined
 from catalog.errors import Conflict, LakeError, NotAllowed, NotFound, OperationFailed
@@ -69,7 +69,7 @@ def examine(handles: Handles, names: Sequence[str] = (), *, verify: bool = False
         files=len(sizes),
         bytes=sum(sizes.values()),
         verified=verify,
-        unknown=sum(one.unknown for one in seen),
+        unknown=sum(len(one.unknown) for one in seen),
         sqlite=surroundings.sqlite_of(handles),
     )
     return Examination(
@@ -146,10 +146,11 @@ def _look_around(handles: Handles, looked: _Looked) -> None:
     for one in looked.seen:  # wherever our rows say that a table lies: these are no strays
         for path in one.inspection.metadata | one.inspection.files.keys():
             strays.pop(path, None)
-    looked.strangers = forgotten.named(handles, forgotten.unknown_tables(handles, strays))
-    looked.findings += [forgotten.told_of(*stranger) for stranger in looked.strangers]
-    places = (state.location.rpartition("/metadata/")[0] for state, _ in looked.strangers)
-    folders = tuple(f"{place}/" for place in places)
+    found = strangers.look_for(handles, strays)
+    looked.strangers = strangers.named(handles, found.whole.values())
+    looked.findings += [strangers.told_of(*stranger) for stranger in looked.strangers]
+    looked.findings += [strangers.told_of_broken(*each) for each in found.broken.items()]
+    folders = tuple(f"{place}/" for place in (*found.whole, *found.broken))
     looked.strays = {p: size for p, size in strays.items() if not p.startswith(folders)}
 
 
@@ -179,7 +180,7 @@ def _orphan(path: str, size: int, *, of_dead: bool) -> Finding:
     when = "" if of_dead else " once it is a day old; --older-than 0 at once"
     return Finding(
         Severity.LITTER, Kind.ORPHAN, f"Nothing refers to {path} ({size:,} bytes).",
-        f"lakectl doctor --repair removes it{when}.", path=path,
+        f"lakectl doctor --repair takes it away{when}.", path=path,
     )  # fmt: skip
 
 
@@ -211,5 +212,5 @@ def _dead(intent: OpenIntent) -> Finding:
     return Finding(
         Severity.LITTER, Kind.INTENT,
         f"The write {intent.id} did not end: its process {intent.pid} is gone.",
-        "lakectl doctor --repair closes it and removes what it left.", path=intent.location,
+        "lakectl doctor --repair closes it and takes away what it left.", path=intent.location,
     )  # fmt: skip

@@ -1,33 +1,29 @@
-"""What the warehouse tells and our tables have never heard of.
+"""States of a table that our tables have never heard of.
 
-So it is when an older copy of the store was put back, or when a new store was made beside a
-warehouse that is there. What a commit left that was killed looks alike, but its write was announced
-and its files carry the id: one that no row of `intents` names belongs to a store that is not this.
+There are some when an older copy of the store was put back. What a commit left that was killed
+looks alike, but its write was announced and its files carry the id: one that no row of `intents`
+names belongs to a store that is not this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from catalog import faults, sync
-from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.errors import Conflict, LakeError
 from catalog.handles import Handles
 from catalog.iceberg import commits, tables
-from catalog.iceberg.inspection import inspect
-from catalog.iceberg.properties import MADE_AS
+from catalog.iceberg.inspection import Inspection, inspect
 from catalog.iceberg.tables import TableState
 from catalog.metadata import audit, records
-from catalog.names import DatasetName, parse_dataset
+from catalog.model import Dataset
 
 if TYPE_CHECKING:
     from catalog.doctor.tables import Examined
 
-_METADATA = ".metadata.json"
-_FOUND = "found"  # the namespace of tables that do not say under which name they were made
+METADATA = ".metadata.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,8 @@ class Newer:
 
     state: TableState
     versions: int  # that our tables do not know
-    follows: bool  # whether it came from the one that our tables know
+    follows: bool  # whether it came from the one that our tables know, and can be read whole
+    broken: str | None  # else what of it cannot be read, as a sentence without its end
     apart: Sequence[str]  # files that nothing but it, or another such state, refers to
 
     @property
@@ -45,8 +42,30 @@ class Newer:
         return versions_told(self.versions) if self.versions else "a change without a version"
 
 
-def newer(handles: Handles, one: Examined) -> Newer | None:
-    """The newest state of a table that our tables have never heard of, or None.
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is known of a table, to be held against a state that is not."""
+
+    pointer: str
+    dataset: Dataset | None
+    knows_itself: bool  # whether the write of its own state was announced to this store
+
+    def goes_on_to(self, state: TableState) -> bool:
+        """Whether a state came from this one; where its log is too short, its versions tell."""
+        log = {entry.metadata_file for entry in state.metadata.metadata_log}
+        if not self.knows_itself or self.dataset is None:
+            return False
+        if self.pointer in log:
+            return True
+        if min(map(commits.number_of, {*log, state.location})) <= commits.number_of(self.pointer):
+            return False
+        head, version = self.dataset.snapshot_id, self.dataset.summary.version
+        snapshots = {s.snapshot_id: s.sequence_number or 0 for s in state.metadata.snapshots}
+        return head is None or head in snapshots or all(n > version for n in snapshots.values())
+
+
+def look_ahead(handles: Handles, one: Examined) -> tuple[Newer | None, list[str]]:
+    """The newest state of a table that our tables have never heard of, if there is any.
 
     A metadata file that nothing refers to tells of one if the write that its name carries was never
     announced to this store. Other engines announce nothing: of theirs it must come two or more
@@ -56,30 +75,61 @@ def newer(handles: Handles, one: Examined) -> Newer | None:
         handles: the lake.
         one: the table, of which the current metadata may be missing: the store is so old then that
             the file which it names has gone since.
+
+    Returns:
+        The state, and the metadata files that may tell of one and cannot be read.
     """
-    reader, table = handles.reader, one.table.id
-    told = one.inspection.metadata | audit.metadata_files(reader, table).keys()
+    told = one.inspection.metadata | audit.metadata_files(handles.reader, one.table.id).keys()
+    read = {path: state_at(handles, path) for path in _unheard(handles, one, told)}
+    if not read or _has_moved(handles, one):
+        return None, []
     now = one.inspection.state
-    own = now.metadata.table_uuid.hex if now is not None else table
-    read = [_state(handles, path) for path in _unheard(handles, one.sizes.keys() - told, one)]
-    there = [s for s in read if s is not None and _lies_in(handles, s, one.table.location)]
-    states = [s for s in there if s.metadata.table_uuid.hex == own]
-    if not states or _has_moved(handles, one):
+    own = now.metadata.table_uuid.hex if now is not None else one.table.id
+    states = [
+        state
+        for state in read.values()
+        if state is not None
+        and lies_in(handles, state, one.table.location)
+        and state.metadata.table_uuid.hex == own
+    ]
+    return _newest(handles, one, states), sorted(path for path in read if read[path] is None)
+
+
+def _newest(handles: Handles, one: Examined, states: Sequence[TableState]) -> Newer | None:
+    if not states:
         return None
+    line = _line(handles, one)
     # A state names those before it, and those that it names no more are removed.
-    logs = {s.location: {e.metadata_file for e in s.metadata.metadata_log} for s in states}
-    heads = [s for s in states if not any(s.location in log for log in logs.values())]
+    logged = {entry.metadata_file for s in states for entry in s.metadata.metadata_log}
+    heads = [state for state in states if state.location not in logged]
+    seen = {head.location: inspect(handles.warehouse, head.location, {}) for head in heads}
+    apart = _apart(one, list(seen.values()))
+    for state in sorted(filter(line.goes_on_to, states), key=age, reverse=True):
+        if not (seen.get(state.location) or inspect(handles.warehouse, state.location, {})).damage:
+            return Newer(state, _unknown_versions(handles, one, state), True, None, apart)
+    head = max(heads, key=lambda head: (line.goes_on_to(head), age(head)))
+    damage = next((d for d in seen[head.location].damage), None) if line.goes_on_to(head) else None
+    broken = f"{damage.path} {damage.reason}" if damage else None
+    return Newer(head, _unknown_versions(handles, one, head), False, broken, apart)
 
-    def follows(state: TableState) -> bool:
-        return one.pointer in logs[state.location] or one.pointer not in one.sizes
 
-    state = max(heads, key=lambda head: (follows(head), _age(head)))
-    known = {*audit.snapshots(reader, table), *audit.expired(reader, table)}
-    versions = {snapshot.snapshot_id for snapshot in state.metadata.snapshots} - known
-    seen = [inspect(handles.warehouse, head.location, {}) for head in heads]
+def _line(handles: Handles, one: Examined) -> _Line:
+    write = commits.write_of(one.pointer)
+    knows = write is None or write in audit.intents(handles.reader, [write])
+    return _Line(one.pointer, handles.reader.dataset_by_id(one.table.id), knows)
+
+
+def _apart(one: Examined, seen: Sequence[Inspection]) -> list[str]:
+    if any(each.damage for each in seen):  # what a damaged one refers to is not known
+        return sorted(one.orphans)
     needed = {path for each in seen for path in (*each.metadata, *each.files)}
-    apart = sorted(needed & one.orphans.keys())
-    return Newer(state, len(versions), follows(state), apart)
+    return sorted(needed & one.orphans.keys())
+
+
+def _unknown_versions(handles: Handles, one: Examined, state: TableState) -> int:
+    reader, table = handles.reader, one.table.id
+    known = {*audit.snapshots(reader, table), *audit.expired(reader, table)}
+    return len({snapshot.snapshot_id for snapshot in state.metadata.snapshots} - known)
 
 
 def _has_moved(handles: Handles, one: Examined) -> bool:
@@ -88,9 +138,9 @@ def _has_moved(handles: Handles, one: Examined) -> bool:
     return not one.table.dropped and now != one.pointer
 
 
-def _unheard(handles: Handles, paths: Iterable[str], one: Examined) -> Iterator[str]:
+def _unheard(handles: Handles, one: Examined, told: set[str]) -> Iterator[str]:
     """The metadata files of writes that this store does not know, or knows to come later."""
-    found = [path for path in paths if path.endswith(_METADATA)]
+    found = [path for path in one.sizes.keys() - told if path.endswith(METADATA)]
     ended = audit.intents(handles.reader, filter(None, map(commits.write_of, found)))
     current = commits.number_of(one.pointer)
     for path in found:
@@ -103,68 +153,6 @@ def _unheard(handles: Handles, paths: Iterable[str], one: Examined) -> Iterator[
             yield path
 
 
-def unknown_tables(handles: Handles, strays: Iterable[str]) -> list[TableState]:
-    """The newest state of every table that no row of ours names."""
-    newest: dict[str, TableState] = {}
-    for path in strays:
-        folder, _, name = path.rpartition("/metadata/")
-        if not folder or not name.endswith(_METADATA):
-            continue
-        write = commits.write_of(path) or ""
-        if audit.intents(handles.reader, [write]).get(write, "done") != "done":
-            continue  # it was announced to this store, and did not land
-        state = _state(handles, path)
-        if state is None or not _lies_in(handles, state, folder):
-            continue
-        if folder not in newest or _age(state) > _age(newest[folder]):
-            newest[folder] = state
-    return list(newest.values())
-
-
-def told_of(state: TableState, name: DatasetName) -> Finding:
-    """That there is a table which our tables do not know."""
-    place = state.metadata.location
-    versions = len(state.metadata.snapshots)
-    return Finding(
-        Severity.WRONG, Kind.STORE,
-        f"Our tables do not know the table in {place}, {versions_told(versions)}: an older copy of "
-        "the store was put back, or another lake lies in this warehouse.",
-        f"lakectl doctor --repair takes it in as {name}; say no if that other "
-        "lake is in use.", path=place,
-    )  # fmt: skip
-
-
-def named(handles: Handles, states: Iterable[TableState]) -> list[tuple[TableState, DatasetName]]:
-    """Tables with the names under which they were made.
-
-    One whose name is taken, or that tells none, gets one of its own. Of two that were made under
-    one name the one that was changed last has it.
-    """
-    found: dict[DatasetName, TableState] = {}
-    for state in sorted(states, key=lambda state: -state.metadata.last_updated_ms):
-        name = DatasetName(_FOUND, f"t_{state.metadata.table_uuid.hex[:12]}")
-        with suppress(LakeError):
-            made_as = parse_dataset(state.metadata.properties.get(MADE_AS, ""))
-            if made_as not in found and not handles.reader.pointer(made_as):
-                name = made_as
-        found[name] = state
-    return [(state, name) for name, state in found.items()]
-
-
-def take_in(handles: Handles, state: TableState, name: DatasetName) -> str:
-    """Let our tables know a table; returns what was done.
-
-    Raises:
-        Conflict: a table of its name was made meanwhile.
-    """
-    with handles.database.write() as conn:
-        if not records.swap(conn, name, None, state.location):
-            raise Conflict(f"There is a dataset {name} by now.", "Run doctor again.")
-    faults.reach("repair.known")
-    sync.adopt(handles, state.metadata.table_uuid.hex, name, state.location)
-    return f"{name} is known, {versions_told(len(state.metadata.snapshots))}."
-
-
 def step_forward(handles: Handles, one: Examined, found: Newer) -> str:
     """Let a table be at its newest state; returns what was done.
 
@@ -175,9 +163,17 @@ def step_forward(handles: Handles, one: Examined, found: Newer) -> str:
     with handles.database.write() as conn:
         if not records.swap(conn, name, one.pointer, found.state.location):
             raise Conflict(f"{name} has changed meanwhile.", "Run doctor again.")
+        hear_of(handles, conn, one.table.id, found.state)
     faults.reach("repair.known")
     sync.rebuild(handles, one.table.id, name, found.state.location)
     return f"{name} is at the newest state that there is; taken in: {found.told}."
+
+
+def hear_of(handles: Handles, conn: Any, dataset_id: str, state: TableState) -> None:
+    """Note that the write of a state has landed, as of one that was announced here."""
+    write = commits.write_of(state.location)
+    if write is not None:
+        records.note_landed(conn, write, dataset_id, state.metadata.location, handles.now())
 
 
 def versions_told(count: int) -> str:
@@ -185,17 +181,20 @@ def versions_told(count: int) -> str:
     return f"{count:,} version{'' if count == 1 else 's'}"
 
 
-def _state(handles: Handles, path: str) -> TableState | None:
+def state_at(handles: Handles, path: str) -> TableState | None:
+    """What a metadata file tells, or None if it cannot be read."""
     try:
         return tables.parse(handles.warehouse, path, handles.warehouse.read(path))
     except (LakeError, OSError):
         return None
 
 
-def _lies_in(handles: Handles, state: TableState, folder: str) -> bool:
+def lies_in(handles: Handles, state: TableState, folder: str) -> bool:
+    """Whether a table says of itself that it lies in a folder."""
     inside = handles.warehouse.contain
     return inside(f"{state.metadata.location}/x") == inside(f"{folder}/x")
 
 
-def _age(state: TableState) -> tuple[int, int]:
+def age(state: TableState) -> tuple[int, int]:
+    """By what the states of one table are ordered."""
     return commits.number_of(state.location), state.metadata.last_updated_ms

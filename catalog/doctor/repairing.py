@@ -1,23 +1,27 @@
 """Mending a lake, step by step, after somebody has read the steps and agreed.
 
-Nothing is deleted that a version could need: damaged files are moved aside, and only files that
-nothing refers to are removed.
+Nothing is deleted that a version could need, of this store or of one that it is an old copy of:
+only what a write left that this store knows to have failed is removed. Everything else is moved
+aside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from catalog import clock, sync
-from catalog.doctor import forgotten, restoring
+from catalog.doctor import forgotten, restoring, strangers
 from catalog.doctor.examining import Examination
 from catalog.doctor.findings import Kind, Severity
-from catalog.doctor.forgotten import Newer
+from catalog.doctor.forgotten import METADATA, Newer
 from catalog.doctor.tables import Examined, carries, locked
+from catalog.errors import LakeError
 from catalog.handles import Handles
+from catalog.iceberg.commits import write_of
 from catalog.metadata import audit, naming, records, soundness
 from catalog.metadata.audit import OpenIntent, Table
 
@@ -45,7 +49,8 @@ def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> lis
     mending = [*_store(handles, seen), *_damage(handles, seen), *_rows(handles, seen)]
     if any(f.severity in {Severity.DAMAGE, Severity.WRONG} for f in seen.report.findings):
         return mending  # what a file is for is known only where everything else is in order
-    return [*mending, *_dead_writes(handles, seen), *_orphans(handles, seen, older_than)]
+    litter = [*_dead_writes(handles, seen), *_orphans(handles, seen, older_than)]
+    return [*mending, *litter, *_unknown(handles, seen)]
 
 
 def _store(handles: Handles, seen: Examination) -> Iterator[Step]:
@@ -64,21 +69,27 @@ def _store(handles: Handles, seen: Examination) -> Iterator[Step]:
     for state, name in seen.strangers:
         yield Step(
             f"Take in the table in {state.metadata.location} as {name}.",
-            partial(forgotten.take_in, handles, state, name),
+            partial(strangers.take_in, handles, state, name),
         )
     for one in seen.tables:
         newer, name = one.newer, one.table.name
-        if newer is None or one.table.dropped:
+        if one.table.dropped:
             continue
-        if newer.follows:
+        if one.unread:
+            yield Step(
+                f"Set {_files(one.unread)} of {name} aside that cannot be read.",
+                partial(_set_aside, handles, one.unread),
+            )
+        if newer is not None and newer.follows:
             yield Step(
                 f"Take in {newer.told} of {name} that our tables do not know.",
                 partial(_step_forward, handles, one, newer),
             )
-        elif newer.apart:
+        elif newer is not None and newer.apart:
+            why = "cannot be read whole" if newer.broken else "went another way"
             yield Step(
                 f"Set {_files(newer.apart)} of {name} aside: nothing needs them but {newer.told} "
-                "that our tables do not know, and these went another way.",
+                f"that our tables do not know, and that {why}.",
                 partial(restoring.other_line, handles, one, newer),
             )
 
@@ -90,6 +101,11 @@ def _make_missing(handles: Handles) -> str:
     for table in audit.tables(handles.reader):
         if not table.dropped:
             _rebuild(handles, table)
+            continue
+        with suppress(LakeError):  # nobody's trouble until it is brought back
+            sync.rebuild(handles, table.id, table.name, table.metadata_location)
+        with handles.database.write() as conn:
+            naming.mark_dropped(conn, table.id, handles.now())
     return "Our tables are all there."
 
 
@@ -166,12 +182,18 @@ def _rebuild(handles: Handles, table: Table) -> str:
 
 
 def _dead_writes(handles: Handles, seen: Examination) -> Iterator[Step]:
-    """Close the writes whose process is gone; what carries their id is theirs and can go."""
+    """Close the writes whose process is gone; what carries their id is theirs and can go.
+
+    Not where they got as far as a state of the table: a store that was copied just then, and has
+    been put back, does not know whether it landed.
+    """
     for intent in seen.dead:
         left = [path for path in _unreferenced(seen) if carries(path, intent.id)]
+        keeps = any(path.endswith(METADATA) for path in left)
+        how = f"set aside {_files(left)}" if keeps else f"remove {_files(left)}"
         yield Step(
-            f"Close the write {intent.id} and remove {_files(left)} that it left.",
-            partial(_close, handles, intent, left),
+            f"Close the write {intent.id} and {how} that it left.",
+            partial(_close, handles, intent, left, keeps=keeps),
         )
 
 
@@ -179,14 +201,19 @@ def _unreferenced(seen: Examination) -> dict[str, int]:
     return {p: s for one in seen.tables for p, s in one.orphans.items()} | seen.strays
 
 
-def _close(handles: Handles, intent: OpenIntent, left: list[str]) -> str:
-    handles.warehouse.delete(left)
+def _close(handles: Handles, intent: OpenIntent, left: list[str], *, keeps: bool) -> str:
+    if keeps:
+        restoring.set_aside(handles, left)
+    else:
+        handles.warehouse.delete(left)
     with handles.database.write() as conn:
         records.close_intent(conn, intent.id, "failed")
-    return f"The write {intent.id} is closed; removed: {_files(left)}."
+    how = "set aside" if keeps else "removed"
+    return f"The write {intent.id} is closed; {how}: {_files(left)}."
 
 
 def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator[Step]:
+    """What nothing refers to: removed where this store knows why that is so, else set aside."""
     found, now = _unreferenced(seen), clock.seconds()
     old = [
         path
@@ -194,17 +221,46 @@ def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator
         if not any(carries(path, intent.id) for intent in seen.dead)
         and now - handles.warehouse.modified(path) >= older_than
     ]
-    if old:
-        size = sum(found[path] for path in old)
-        yield Step(
-            f"Remove {_files(old)} that nothing refers to ({size:,} bytes).",
-            partial(_remove, handles, old),
-        )
+    ended = audit.intents(handles.reader, filter(None, map(write_of, old)))
+    expired = {p for one in seen.tables for p in handles.reader.unreachable_files(one.table.id)}
+    own = [p for p in old if p in expired or ended.get(write_of(p) or "") == "failed"]
+    others = [path for path in old if path not in set(own)]
+    for paths, verb, whose, do in (
+        (own, "Remove", "that failed writes and expired versions left", _remove),
+        (others, "Set aside", "that nothing refers to", _set_aside),
+    ):
+        if paths:
+            size = sum(found[path] for path in paths)
+            yield Step(
+                f"{verb} {_files(paths)} {whose} ({size:,} bytes).", partial(do, handles, paths)
+            )
 
 
 def _remove(handles: Handles, paths: list[str]) -> str:
     handles.warehouse.delete(paths)
     return f"Removed: {_files(paths)}."
+
+
+def _set_aside(handles: Handles, paths: list[str]) -> str:
+    return f"Set aside: {_files(restoring.set_aside(handles, paths))}."
+
+
+def _unknown(handles: Handles, seen: Examination) -> Iterator[Step]:
+    """What was read whole is from now on known by its checksum."""
+    for one in seen.tables:
+        noted = {path: checksum for path, checksum in one.unknown.items() if checksum is not None}
+        if noted:
+            yield Step(
+                f"Note the checksums of {_files(list(noted))} of {one.table.name}, as they are now:"
+                " none was kept.",
+                partial(_note_checksums, handles, one, noted),
+            )
+
+
+def _note_checksums(handles: Handles, one: Examined, noted: dict[str, str]) -> str:
+    with handles.database.write() as conn:
+        records.note_checksums(conn, one.table.id, noted)
+    return f"Noted: the checksums of {_files(list(noted))} of {one.table.name}."
 
 
 def _files(paths: Sequence[str]) -> str:

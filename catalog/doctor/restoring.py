@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import faults, reading, writing
-from catalog.doctor.forgotten import Newer
+from catalog.doctor.forgotten import METADATA, Newer
 from catalog.doctor.tables import Examined, locked
 from catalog.engine.copying import partition_of
 from catalog.engine.views import select_version
-from catalog.errors import Conflict, LakeError, OperationFailed
+from catalog.errors import Conflict, LakeError, NotFound, OperationFailed
 from catalog.handles import Handles
 from catalog.iceberg import commits, tables
 from catalog.iceberg.commits import Change
@@ -25,6 +25,7 @@ from catalog.query import schema_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_NAMED = 5  # files that a sentence names
 _LIST = re.compile(r"/snap-(\d+)-[^/]*\.avro\Z")
 
 
@@ -73,7 +74,7 @@ def manifests(handles: Handles, one: Examined) -> str:
             raise
         bad = [damage.path for damage in one.inspection.damage]
         _put(handles, held, written, io, bad)
-    return f"{dataset.name}: {len(bad)} damaged files are written anew.{_aside(handles, bad)}"
+    return f"{dataset.name}: written anew, {len(bad)} of its metadata.{_aside(handles, bad)}"
 
 
 class _Held(NamedTuple):
@@ -248,13 +249,28 @@ def past(handles: Handles, one: Examined) -> str:
 
 def other_line(handles: Handles, one: Examined, newer: Newer) -> str:
     """Set aside what only a state needs that our tables neither know nor can go to."""
-    loose = [path for path in newer.apart if path.endswith(".parquet")]
-    moved = _aside(handles, loose)
     # Last what tells of the others: if this is broken off, the next doctor can still see them.
-    small = [path for path in newer.apart if path not in loose]
-    _aside(handles, sorted(small, key=lambda path: path.endswith(".metadata.json")))
-    again = " Load again what is still wanted of them." if loose else ""
-    return f"{one.table.name} goes on from where it is.{moved}{again}"
+    paths = sorted(newer.apart, key=lambda p: (p.endswith(METADATA), not p.endswith(".parquet")))
+    moved = set_aside(handles, paths)
+    loose = [path for path in moved if path.endswith(".parquet")]
+    told = f"{one.table.name} goes on from where it is; set aside: {len(moved)} files."
+    if loose:
+        some = ", ".join(loose[:_NAMED]) + (", …" if len(loose) > _NAMED else "")
+        told += f" Load again what is still wanted of {len(loose)} of data: {some}"
+    return told
+
+
+def set_aside(handles: Handles, paths: Sequence[str]) -> list[str]:
+    """Move files to the quarantine of the warehouse; returns where those are that were there.
+
+    Raises:
+        LakeError: one cannot be moved; those before it have been.
+    """
+    moved = []
+    for path in paths:
+        with suppress(NotFound):
+            moved.append(handles.warehouse.set_aside(path))
+    return moved
 
 
 def _aside(handles: Handles, paths: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from catalog.doctor import forgotten, rows
+from catalog.doctor.contents import unreadable
 from catalog.doctor.findings import Finding, Kind, Severity
 from catalog.doctor.forgotten import Newer
 from catalog.errors import Conflict, LakeError, NotFound, OperationFailed
@@ -32,8 +33,10 @@ class Examined:
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the files that are there
     bad_files: set[str] = field(default_factory=set)  # data files that are missing or damaged
     bad_past: list[str] = field(default_factory=list)  # metadata files of earlier states alone
-    unknown: int = 0  # data files of which no checksum is kept, as of another engine's
+    # Data files of which no checksum is kept, as of another engine's; that of now, once verified.
+    unknown: dict[str, str | None] = field(default_factory=dict)
     newer: Newer | None = None  # a state that our tables have never heard of
+    unread: list[str] = field(default_factory=list)  # metadata files that may tell of such a state
 
     @property
     def is_damaged(self) -> bool:
@@ -126,23 +129,33 @@ def examine(handles: Handles, table: Table, *, verify: bool) -> Examined:
 
 
 def _look_ahead(handles: Handles, found: Examined) -> None:
-    """Nothing is litter that a newer state refers to."""
-    found.newer = newer = forgotten.newer(handles, found)
-    if newer is None:
-        return
-    found.orphans = {p: size for p, size in found.orphans.items() if p not in newer.apart}
-    message = (
-        f"{newer.state.location} tells of {newer.told} that our tables do not know: an older copy "
-        "of the store was put back."
+    """Nothing is litter that a newer state refers to, or one that cannot be read may refer to."""
+    found.newer, found.unread = newer, unread = forgotten.look_ahead(handles, found)
+    for path in unread:
+        message = f"{path} cannot be read, and may tell of changes that our tables do not know."
+        found.tell(
+            Severity.WRONG, Kind.STORE, message,
+            "Restore it from a backup; else lakectl doctor --repair sets it aside.", path,
+        )  # fmt: skip
+    apart = found.orphans.keys() if unread else newer.apart if newer is not None else ()
+    found.orphans = {p: size for p, size in found.orphans.items() if p not in set(apart)}
+    if newer is not None:
+        message, remedy = _told_of(newer)
+        found.tell(Severity.WRONG, Kind.STORE, message, remedy, newer.state.location)
+
+
+def _told_of(newer: Newer) -> tuple[str, str]:
+    message = f"{newer.state.location} tells of {newer.told} that our tables do not know"
+    old = "an older copy of the store was put back"
+    if newer.follows:
+        return f"{message}: {old}.", "lakectl doctor --repair takes it in."
+    aside = (
+        "lakectl doctor --repair sets aside what nothing else needs, so that its data files "
+        "can be loaded again; say no if another lake uses this table."
     )
-    remedy = "lakectl doctor --repair takes it in."
-    if not newer.follows:
-        message = f"{message.removesuffix('.')}, and other changes were made since."
-        remedy = (
-            "lakectl doctor --repair sets aside what nothing else needs, so that its data files "
-            "can be loaded again; say no if another lake uses this table."
-        )
-    found.tell(Severity.WRONG, Kind.STORE, message, remedy, newer.state.location)
+    if newer.broken:
+        return f"{message}, but {newer.broken}.", f"Restore that file from a backup; else {aside}"
+    return f"{message}: {old}, and other changes were made since.", aside
 
 
 def _folder(handles: Handles, location: str) -> str:
@@ -208,10 +221,15 @@ def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None
     wanted = {path: file.bytes for path, file in found.inspection.files.items()}
     if found.inspection.damage:  # else its manifests know better which files there should be
         wanted |= {path: size for path, (size, _) in known.items() if path not in unreachable}
+    rows = {path: file.rows for path, file in found.inspection.files.items()}
     for path, size in wanted.items():
         checksum = known.get(path, (0, None))[1]
-        found.unknown += checksum is None
         reason = _wrong_with(handles, path, size, checksum if verify else None)
+        if checksum is None and reason is None:
+            found.unknown[path] = None
+            if verify and path in rows:
+                reason = unreadable(handles.warehouse, path, size, rows[path])
+                found.unknown[path] = checksum_at(handles.warehouse, path, size)
         if reason is not None:
             found.bad_files.add(path)
             told.append((path, f"the data file {path} {reason}."))

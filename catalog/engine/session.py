@@ -18,6 +18,7 @@ import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from catalog.errors import (
+    LOOK_AT_FILES,
     InvalidInput,
     LakeError,
     NotAllowed,
@@ -177,7 +178,13 @@ def translate(error: duckdb.Error, doing: str) -> LakeError:
     unfit = duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException
     if isinstance(error, unfit | duckdb.NotImplementedException):
         return InvalidInput(f"{doing} failed: {first}.")
-    return OperationFailed(f"{doing} failed: {first}.")
+    return OperationFailed(f"{doing} failed: {first}.", _hint(error, text))
+
+
+def _hint(error: duckdb.Error, text: str) -> str | None:
+    if isinstance(error, duckdb.ConversionException):
+        return "TRY_CAST gives NULL where a value does not fit."
+    return LOOK_AT_FILES if ".parquet" in text else None
 
 
 def _first_sentence(text: str) -> str:

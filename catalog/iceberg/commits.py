@@ -50,9 +50,7 @@ OPERATIONS = {
 # The keep rule: so many versions, the last of each day for so many days, and every tag and branch.
 KEEP_VERSIONS, KEEP_DAYS, EXPIRE_BATCH = 100, 30, 20
 _DAY_MS = 86_400_000
-_OURS = re.compile(
-    r"/\d+-([0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})\.metadata\.json\Z"
-)
+_OURS = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?8[0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +232,9 @@ def number_of(location: str) -> int:
 
 
 def write_of(location: str) -> str | None:
-    """The write that a metadata file's name tells; None of another engine's file."""
-    found = _OURS.search(location)
-    return found.group(1).replace("-", "") if found else None
+    """The write that the name of a file or of its staging folder tells; None of others' files."""
+    found = _OURS.search("/".join(location.rsplit("/", 2)[1:]))
+    return found.group().replace("-", "") if found else None
 
 
 def write_metadata(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyiceberg.manifest import DataFileContent, ManifestEntry, ManifestEntryStatus
 from pyiceberg.table.snapshots import Snapshot
 
-from catalog.errors import OperationFailed
+from catalog.errors import LOOK_AT_FILES, LakeError, OperationFailed
 from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.snapshots import manifests_of
 from catalog.iceberg.tables import TableState
@@ -26,9 +26,23 @@ def file_changes(
     """(files added, paths removed) by a snapshot; all its files if its parent is not there to tell.
 
     Raises:
-        OperationFailed: it holds equality deletes, which nothing here can read.
+        OperationFailed: its manifests are damaged, or it holds equality deletes, which nothing here
+            can read.
         NotAllowed: a file lies outside the warehouse.
     """
+    try:
+        return _file_changes(warehouse, state, snapshot)
+    except (LakeError, OSError):
+        raise
+    except Exception as error:  # what Avro raises depends on which byte is wrong
+        raise OperationFailed(
+            f"The manifests of the snapshot {snapshot.snapshot_id} are damaged.", LOOK_AT_FILES
+        ) from error
+
+
+def _file_changes(
+    warehouse: Warehouse, state: TableState, snapshot: Snapshot
+) -> tuple[list[DataFile], list[str]]:
     io = LakeFileIO(warehouse)
     parent = snapshot.parent_snapshot_id
     # None is of the first one, or of one whose parent has expired: a table forgets it then.

@@ -65,6 +65,14 @@ def close_intent(conn: sa.Connection, intent: str, state: str) -> None:
     conn.execute(it.values(state=state))
 
 
+def note_landed(conn: sa.Connection, intent: str, dataset_id: str, location: str, at: int) -> None:
+    """Note a write that another store knew, as one that is done."""
+    close_intent(conn, intent, "done")
+    if conn.execute(sa.select(t.intents.c.id).where(t.intents.c.id == intent)).first() is None:
+        row = {"id": intent, "dataset_id": dataset_id, "location": location, "at": at}
+        conn.execute(sa.insert(t.intents).values(row | {"state": "done", "host": "", "pid": 0}))
+
+
 def swap(conn: sa.Connection, name: DatasetName, old: str | None, new: str) -> bool:
     """Move a table's pointer from one metadata file to another, if it still is where it was.
 
@@ -352,6 +360,14 @@ def forget_files(conn: sa.Connection, dataset_id: str, paths: Sequence[str]) -> 
             conn.execute(
                 sa.delete(table).where(table.c.dataset_id == dataset_id, table.c.path.in_(some))
             )
+
+
+def note_checksums(conn: sa.Connection, dataset_id: str, noted: Mapping[str, str]) -> None:
+    """Keep the checksums of data files, by path, of which none was kept."""
+    files = t.data_files.c
+    for path, checksum in noted.items():
+        it = (files.dataset_id == dataset_id, files.path == path, files.checksum.is_(None))
+        conn.execute(sa.update(t.data_files).where(*it).values(checksum=checksum))
 
 
 def set_info(conn: sa.Connection, values: Mapping[str, str]) -> None:

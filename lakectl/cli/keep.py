@@ -98,7 +98,8 @@ def _tell(report: Report, say: Callable[[str], None]) -> None:
     if report.verified:
         how = "every byte was compared"
         if report.unknown:
-            how += f" but those of {plural(report.unknown, 'file')} without a known checksum"
+            how += f" but those of {plural(report.unknown, 'file')} without a known checksum, "
+            how += "which can be read; --repair notes it"
     looked = (
         f"{plural(report.datasets, 'dataset')}, {plural(report.files, 'file')}, "
         f"{size(report.bytes)}; {how}."

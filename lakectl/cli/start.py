@@ -34,8 +34,9 @@ def init(ctx: click.Context, folder: str, warehouse: str, database: str, migrate
     from lakectl import lake
 
     if migrate:
-        lake.migrate(folder, (ctx.find_root().obj or {}).get("profile"))
-        output.note(f"The lake in {folder} is up to date.")
+        notes = lake.migrate(folder, (ctx.find_root().obj or {}).get("profile"))
+        for sentence in (f"The lake in {folder} is up to date.", *notes):
+            output.note(sentence)
         return
     found, notes = lake.init_lake(folder, warehouse=warehouse, database=database)
     output.note(f"Made a lake in {found.root}")

@@ -149,8 +149,8 @@ def test_no_file_that_somebody_needs_is_swept(
         "L9",
         f"{sweeper.rounds} sweeps in {sweeper.now / 60:.0f} simulated minutes beside 4 writers of "
         f"{times} appends; {sweeper.killed} more writers killed",
-        "no file that was referenced or on its way removed; "
-        f"{sweeper.removed} planted files removed once they were old enough, none earlier",
+        "no file that was referenced or on its way taken away; "
+        f"{sweeper.removed} planted files taken away once they were old enough, none earlier",
     )
     looks = sum(reader.looks for reader in readers)
     figure(

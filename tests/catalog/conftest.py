@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import hypothesis
+import pyarrow as pa
 import pytest
+from stories import reopened, store_of
 
 from catalog.engine import session
 from catalog.ingest import IngestRequest
@@ -64,3 +67,21 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     opened = session.connect()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def put_back(lake: Lake, tmp_path: Path) -> Iterator[Callable[[], Lake]]:
+    """Return a function that puts the store back as it was when the fixture was made."""
+    lake.dataset("n.t").append(pa.table({"id": [0]}))
+    shutil.copy(store_of(lake), tmp_path / "old.db")
+    opened: list[Lake] = []
+
+    def old() -> Lake:
+        lake.close()
+        shutil.copy(tmp_path / "old.db", store_of(lake))
+        opened.append(reopened(lake))
+        return opened[-1]
+
+    yield old
+    for one in opened:
+        one.close()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 import stories
-from stories import forget, kinds, mend, rows_of
+from stories import forget, kinds, mend, reopened, rows_of, store_of
 
 from catalog.altering import Annotation
 from catalog.doctor.findings import Kind
@@ -33,34 +32,6 @@ from lakectl.lake import Lake, open_lake
 def story(lake: Lake) -> Lake:
     """See `stories.tell`."""
     return stories.tell(lake)
-
-
-def _store(lake: Lake) -> Path:
-    return lake.settings.root / ".lakectl" / "lake.db"
-
-
-def _reopened(lake: Lake) -> Lake:
-    lake.close()
-    forget()
-    return open_lake(lake.settings.root)
-
-
-@pytest.fixture
-def put_back(lake: Lake, tmp_path: Path) -> Iterator[Callable[[], Lake]]:
-    """Return a function that puts the store back as it was when the fixture was made."""
-    lake.dataset("n.t").append(pa.table({"id": [0]}))
-    shutil.copy(_store(lake), tmp_path / "old.db")
-    opened: list[Lake] = []
-
-    def old() -> Lake:
-        lake.close()
-        shutil.copy(tmp_path / "old.db", _store(lake))
-        opened.append(_reopened(lake))
-        return opened[-1]
-
-    yield old
-    for one in opened:
-        one.close()
 
 
 def test_what_an_old_copy_of_the_store_does_not_know_is_no_litter_and_comes_back(
@@ -130,7 +101,7 @@ def test_where_changes_went_on_the_files_of_the_other_line_can_be_loaded_again(
     assert (len(done), rows_of(old)) == (1, {1: ["{'id': 0}"], 2: ["{'id': 0}", "{'id': 7}"]})
     assert {Path(p).name for p, _ in old.handles.warehouse.walk()} >= {Path(p).name for p in files}
     assert kinds(old) == [("litter", "orphan")]
-    (apart,) = re.findall(r"Set aside: (.*?\.parquet)\. Load again", done[0])
+    (apart,) = re.findall(r"wanted of 1 of data: (.*\.parquet)", done[0])
     old.dataset("n.t").append(pq.read_table(apart))
     assert sorted(old.to_arrow("n.t")["id"].to_pylist()) == [0, 1, 7]
 
@@ -168,14 +139,14 @@ def test_a_load_of_no_rows_leaves_no_write_that_did_not_end(lake: Lake) -> None:
 def test_a_store_that_does_not_say_its_revision_is_told_how_to_be_made_anew(story: Lake) -> None:
     before = rows_of(story)
     story.close()
-    with closing(sqlite3.connect(_store(story))) as store:
+    with closing(sqlite3.connect(store_of(story))) as store:
         store.execute("DROP TABLE alembic_version")
     with pytest.raises(StoreUnreachable, match="revision") as refused:
         open_lake(story.settings.root)
     assert "Move it away" in str(refused.value.hint)
-    _store(story).rename(_store(story).with_name("away.db"))
+    store_of(story).rename(store_of(story).with_name("away.db"))
     lakes.migrate(str(story.settings.root))
-    with _reopened(story) as new:
+    with reopened(story) as new:
         mend(new)
         assert (kinds(new), rows_of(new)) == ([], before)
 
@@ -200,7 +171,7 @@ def test_a_new_store_beside_a_warehouse_learns_all_that_its_files_tell(story: La
     log = [(v.version, v.operation, v.rows, v.message, v.run_id) for v in story.versions("n.t")]
     tags = story.describe("n.t").tags
     story.close()
-    for path in _store(story).parent.glob("lake.db*"):
+    for path in store_of(story).parent.glob("lake.db*"):
         path.unlink()
     with (
         pytest.raises(StoreUnreachable, match="missing") as refused,
@@ -208,8 +179,9 @@ def test_a_new_store_beside_a_warehouse_learns_all_that_its_files_tell(story: La
     ):
         pass
     assert "lakectl init --migrate" in str(refused.value.hint)
-    lakes.migrate(str(story.settings.root))
-    with _reopened(story) as new:
+    (next_step,) = lakes.migrate(str(story.settings.root))
+    assert "lakectl doctor --repair" in next_step
+    with reopened(story) as new:
         assert new.ls() == []
         assert kinds(new) == [("wrong", "store"), ("wrong", "store")]
         mend(new)
@@ -219,7 +191,50 @@ def test_a_new_store_beside_a_warehouse_learns_all_that_its_files_tell(story: La
         now = new.versions("n.t")
         assert [(v.version, v.operation, v.rows, v.message, v.run_id) for v in now] == log
         assert new.doctor(verify=True).report.unknown > 0  # no checksum of a data file is known
+        assert lakes.migrate(str(story.settings.root)) == []
         new.dataset("n.t").append(pa.table({"id": [9], "s": ["z"], "new": [0.0]}))
+
+
+def _data_file(lake: Lake, name: str) -> Path:
+    dataset = lake.describe(name)
+    return Path(lake.handles.reader.files(dataset, dataset.snapshot_id)[0].path)
+
+
+@pytest.mark.parametrize("at", range(10, 340, 30))
+def test_files_without_a_checksum_are_read_and_then_known_by_one(lake: Lake, at: int) -> None:
+    lake.dataset("n.t").append(pa.table({"id": [1, 2, 3], "s": ["a", "b", "c"]}))
+    with lake.handles.database.write() as conn:
+        conn.execute(tables.data_files.update().values(checksum=None))
+    assert lake.doctor().report.unknown == 1
+    assert len(lake.repairs(lake.doctor())) == 0
+    (done,) = mend(lake)
+    assert done == "Noted: the checksums of 1 file of n.t."
+    assert (kinds(lake), lake.doctor(verify=True).report.unknown) == ([], 0)
+    path = _data_file(lake, "n.t")
+    data = bytearray(path.read_bytes())
+    data[at] ^= 64
+    path.write_bytes(data)
+    assert kinds(lake) == [("damage", "data")]
+
+
+@pytest.mark.parametrize("damage", ["page", "footer", "rows"])
+def test_a_file_without_a_checksum_that_cannot_be_read_is_damage(lake: Lake, damage: str) -> None:
+    lake.dataset("n.t").append(pa.table({"id": range(1000)}))
+    lake.dataset("n.u").append(pa.table({"id": range(999)}))
+    with lake.handles.database.write() as conn:
+        conn.execute(tables.data_files.update().values(checksum=None))
+    path = _data_file(lake, "n.t")
+    data = path.read_bytes()
+    if damage == "rows":
+        other = _data_file(lake, "n.u").read_bytes()
+        path.write_bytes(other.ljust(len(data), b"\0")[: len(data)])
+        if len(other) == len(data):
+            assert "999 rows in place of 1,000" in str(lake.doctor(verify=True).report.findings)
+    else:
+        at = {"page": 4, "footer": len(data) - 32}[damage]
+        path.write_bytes(data[:at] + bytes(32) + data[at + 32 :])
+    assert kinds(lake, "n.t") == [("damage", "data")]
+    assert kinds(lake, "n.t", verify=False) == []
 
 
 def test_a_table_whose_first_name_is_taken_gets_one_of_its_own(
@@ -239,9 +254,9 @@ def test_a_table_whose_first_name_is_taken_gets_one_of_its_own(
 def test_a_table_of_ours_that_is_gone_is_made_anew(story: Lake, gone: str) -> None:
     before, of_u = rows_of(story), rows_of(story, "n.u")
     story.close()
-    with closing(sqlite3.connect(_store(story))) as store:
+    with closing(sqlite3.connect(store_of(story))) as store:
         store.execute(f"DROP TABLE {gone}")
-    with _reopened(story) as lake:
+    with reopened(story) as lake:
         (found,) = lake.doctor().report.findings
         assert (found.kind, gone in found.message) == (Kind.STORE, True)
         mend(lake, rounds=2)
@@ -288,7 +303,7 @@ def test_a_cell_that_cannot_be_is_told_and_mended(
             conn.execute(sa.text("UPDATE intents SET state = 'open'"))
         raw = sa.type_coerce(value, sa.types.NullType()) if value is not None else sa.null()
         conn.execute(sa.update(column.table).where(one).values({column.name: raw}))
-    with _reopened(story) as lake:
+    with reopened(story) as lake:
         assert not lake.doctor(verify=True).report.is_sound
         mend(lake, rounds=2)
         assert kinds(lake) == []
@@ -389,9 +404,9 @@ def test_a_dropped_dataset_whose_row_is_gone_is_no_litter(lake: Lake, gone: str)
     lake.drop("n.d")
     files = dict(lake.handles.warehouse.walk())
     lake.close()
-    with closing(sqlite3.connect(_store(lake))) as store, store:
+    with closing(sqlite3.connect(store_of(lake))) as store, store:
         store.execute(gone)
-    with _reopened(lake) as again:
+    with reopened(lake) as again:
         mend(again, rounds=3, older_than=0)
         assert dict(again.handles.warehouse.walk()) == files
         assert rows_of(again, "n.d") == before
@@ -414,9 +429,9 @@ def test_of_two_tables_of_one_first_name_the_one_changed_last_has_it(lake: Lake)
     lake.rename("n.t", "n.old")
     lake.dataset("n.t").append(pa.table({"id": [2]}))
     lake.close()
-    _store(lake).unlink()
+    store_of(lake).unlink()
     lakes.migrate(str(lake.settings.root))
-    with _reopened(lake) as new:
+    with reopened(lake) as new:
         told = " ".join(step.sentence for step in new.repairs(new.doctor()))
         mend(new)
         assert new.to_arrow("n.t")["id"].to_pylist() == [2]

@@ -174,9 +174,9 @@ def test_orphans_are_told_exactly_and_young_ones_of_unknown_origin_stay(story: L
     assert story.doctor().report.is_sound
     assert story.repairs(story.doctor()) == []
     os.utime(strays[0], (0, 0))
-    assert mend(story) == ["Removed: 1 file."]
+    assert mend(story) == ["Set aside: 1 file."]
     assert [path.exists() for path in strays] == [False, True, True]
-    assert mend(story, older_than=0) == ["Removed: 2 files."]
+    assert mend(story, older_than=0) == ["Set aside: 2 files."]
     assert kinds(story) == []
 
 

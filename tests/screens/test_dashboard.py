@@ -53,6 +53,26 @@ async def test_arrows_move_over_the_list_while_the_filter_is_typed(lake_backend,
         assert driver.app.screen.context().dataset == "nyc.zones"
 
 
+async def test_folding_leaves_the_cursor_on_the_namespace_that_was_folded(lake_backend, drive):
+    async with drive(lake_backend) as driver:
+        await driver.press("v", "G")
+        name = driver.app.screen.context().dataset
+        last = name.partition(".")[0]
+        await driver.press("space")
+        assert f"▸ {last}" in driver.text
+        await driver.press("space")
+        assert f"▾ {last}" in driver.text
+        await driver.press("G")
+        assert driver.app.screen.context().dataset == name
+
+
+async def test_copying_from_the_versions_gives_the_version(lake_backend, drive):
+    async with drive(lake_backend) as driver:
+        await driver.open("nyc.trips", "versions")
+        await driver.press("y")
+        assert "Copied: v" in driver.text
+
+
 async def test_the_cursor_stays_on_its_dataset_when_others_come_and_go(
     fresh_backend, fresh_lake, drive
 ):

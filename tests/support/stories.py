@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from catalog.iceberg import snapshots, tables
-from lakectl.lake import Lake
+from lakectl.lake import Lake, open_lake
 
 
 def tell(lake: Lake) -> Lake:
@@ -66,3 +67,15 @@ def mutant(data: bytes, chance: random.Random) -> tuple[str, bytes]:
         return how, data[:at]
     moved = data[: at // 2] + data[at:] + data[at // 2 : at]
     return how, moved if moved != data else data + b"\x00"
+
+
+def store_of(lake: Lake) -> Path:
+    """The file of its metadata."""
+    return lake.settings.root / ".lakectl" / "lake.db"
+
+
+def reopened(lake: Lake) -> Lake:
+    """The same lake, opened by somebody who remembers nothing."""
+    lake.close()
+    forget()
+    return open_lake(lake.settings.root)
