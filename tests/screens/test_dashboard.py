@@ -68,7 +68,7 @@ async def test_folding_leaves_the_cursor_on_the_namespace_that_was_folded(lake_b
 
 async def test_copying_from_the_versions_gives_the_version(lake_backend, drive):
     async with drive(lake_backend) as driver:
-        await driver.open("nyc.trips", "versions")
+        await driver.press("slash", *"trips", "enter", "enter", "right_square_bracket")
         await driver.press("y")
         assert "Copied: v" in driver.text
 
