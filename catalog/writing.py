@@ -144,6 +144,8 @@ Planner = Callable[["TableState | None", Dataset | None], "tuple[Change, Rows]"]
 
 def commit_alone(handles: Handles, dataset: Dataset, plan: Planner) -> Outcome:
     """Announce and commit a change that brings no data files; see `commit_existing`."""
+    now, state = _newest(handles, dataset.id)
+    plan(state, now)  # what is refused announces nothing
     with announced(handles, dataset.id, dataset.location) as write:
         return commit_existing(handles, dataset.id, write, plan)
 

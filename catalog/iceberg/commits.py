@@ -227,8 +227,8 @@ def _expirable(metadata: TableMetadata, now: int) -> tuple[int, ...]:
 
 def number_of(location: str) -> int:
     """The number that a metadata file's name begins with; 0 where another engine names them so."""
-    first = location.rsplit("/", 1)[1].split("-")[0]
-    return int(first) if first.isdigit() else 0
+    first = location.rsplit("/", 1)[-1].split("-")[0]
+    return int(first) if first.isdecimal() else 0
 
 
 def write_of(location: str) -> str | None:
