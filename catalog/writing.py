@@ -133,7 +133,7 @@ class _Target:
     """Which table a commit is for; `before` is None for one that is to be made."""
 
     write: str  # under which the commit was announced
-    attempt: int
+    attempt: int  # counts from 0; no two make a file of one name
     id: str
     name: DatasetName
     before: Dataset | None

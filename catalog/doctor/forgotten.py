@@ -52,9 +52,9 @@ class _Line:
 
     def goes_on_to(self, state: TableState) -> bool:
         """Whether a state came from this one; where its log is too short, its versions tell."""
-        log = {entry.metadata_file for entry in state.metadata.metadata_log}
         if not self.knows_itself or self.dataset is None:
-            return False
+            return False  # a store that lost its intents takes what was killed for unheard of
+        log = {entry.metadata_file for entry in state.metadata.metadata_log}
         if self.pointer in log:
             return True
         if min(map(commits.number_of, {*log, state.location})) <= commits.number_of(self.pointer):
