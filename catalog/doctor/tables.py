@@ -226,10 +226,11 @@ def _compare_data_files(handles: Handles, found: Examined, verify: bool) -> None
         checksum = known.get(path, (0, None))[1]
         reason = _wrong_with(handles, path, size, checksum if verify else None)
         if checksum is None and reason is None:
-            found.unknown[path] = None
-            if verify and path in rows:
-                reason = unreadable(handles.warehouse, path, size, rows[path])
-                found.unknown[path] = checksum_at(handles.warehouse, path, size)
+            reads = verify and path in rows
+            reason = unreadable(handles.warehouse, path, size, rows[path]) if reads else None
+            if reason is None:  # what is damaged must not be noted as what was written
+                now = checksum_at(handles.warehouse, path, size) if reads else None
+                found.unknown[path] = now
         if reason is not None:
             found.bad_files.add(path)
             told.append((path, f"the data file {path} {reason}."))
