@@ -42,6 +42,15 @@ POINTS = (
     "rebuild.forgotten",  # inside the transaction: the rows are gone, the new ones not written
     "repair.known",  # a table has a pointer that our rows do not tell of yet
     "repair.put",  # a damaged table has its new metadata, the damaged file is still in its place
+    "run.created",  # inside the transaction, as the next ones: a run was made
+    "run.claimed",
+    "run.moving",  # a run is about to move to another state, before the transaction
+    "run.moved",  # inside the transaction
+    "run.cancelled",
+    "run.recorded",  # inside the transaction that writes tasks, logs and progress of a run
+    "child.started",  # in the flow's process, before its first line
+    "child.ended",  # in it, after its last; nobody was told
+    "task.ended",  # a task is done; nobody was told
 )
 
 

@@ -9,12 +9,13 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from catalog import chance
-from catalog.errors import StoreUnreachable
+from catalog import chance, faults
+from catalog.errors import OutcomeUnknown, StoreUnreachable
 from catalog.metadata import turns
 
 BUSY_SECONDS = 60
@@ -24,7 +25,7 @@ OF_DAMAGE = (
     "lakectl init --migrate. Then lakectl doctor --repair takes in what it lacks."
 )
 T = TypeVar("T")
-_PARAMETER = re.compile(r":([a-z_]+)")
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
 
 def sqlite_path(url: str) -> str:
@@ -42,6 +43,36 @@ def turn_file(url: str) -> Path:
 
 def _lower(text: str | None) -> str | None:
     return None if text is None else text.lower()
+
+
+class Writer:
+    """The statements of one transaction; `:name` and bound values, as in `Connection.rows`."""
+
+    def __init__(self, cursor: Any, *, postgres: bool) -> None:
+        self.cursor = cursor
+        self.postgres = postgres
+
+    def _text(self, statement: str) -> str:
+        return _PARAMETER.sub(r"%(\1)s", statement) if self.postgres else statement
+
+    def execute(self, statement: str, **values: Any) -> int:
+        """Run a statement; returns how many rows it changed."""
+        self.cursor.execute(self._text(statement), values)
+        return int(self.cursor.rowcount)
+
+    def many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement once a row."""
+        if not self.postgres:
+            self.cursor.executemany(statement, list(rows))
+            return
+        from psycopg2.extras import execute_batch  # a round trip for a hundred rows, not for each
+
+        execute_batch(self.cursor, self._text(statement), list(rows))
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        self.cursor.execute(self._text(statement), values)
+        return [tuple(row) for row in self.cursor.fetchall()]
 
 
 class Connection:
@@ -102,23 +133,76 @@ class Connection:
         text = _PARAMETER.sub(r"%(\1)s", statement) if self._postgres else statement
 
         def add() -> None:
-            if not self._postgres:
-                connection = self._connection()
-                # Else a power cut may bring the journal back; see `database._prepare_sqlite`.
-                connection.execute("PRAGMA synchronous=EXTRA").close()
-                with turns.turn(turn_file(self.url)):
-                    connection.execute(text, values)
-                return
-            import psycopg2
-
-            connection = psycopg2.connect(self.url, connect_timeout=10)
-            try:
-                with connection, connection.cursor() as cursor:
-                    cursor.execute(text, values)
-            finally:
-                connection.close()
+            with self._transaction() as writer:
+                writer.cursor.execute(text, values)
 
         self._patiently(add)
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """One transaction by DB-API; it commits on a clean exit and leaves nothing otherwise.
+
+        Raises:
+            StoreUnreachable: the store does not answer; nothing was written.
+            OutcomeUnknown: it went silent at the very commit.
+        """
+        committing = False
+        try:
+            with self._transaction() as writer:
+                yield writer
+                committing = True
+                faults.reach("store.commit")
+            faults.reach("store.answer")
+        except Exception as error:
+            told = self._told(error)
+            if isinstance(error, faults.Lost):
+                told = StoreUnreachable(f"The metadata store went silent: {error}.")
+            if not isinstance(told, StoreUnreachable):
+                raise
+            self.close()
+            kind = OutcomeUnknown if committing else StoreUnreachable
+            raise kind(told.message, told.hint) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Writer]:
+        if self._postgres:
+            import psycopg2
+
+            connection = self._writing_connection()
+            try:
+                with connection, connection.cursor() as cursor:
+                    yield Writer(cursor, postgres=True)
+            except psycopg2.Error:
+                self._close_writing()
+                raise
+            return
+        connection = self._connection()
+        # Else a power cut may bring the journal back; see `database._prepare_sqlite`.
+        connection.execute("PRAGMA synchronous=EXTRA").close()
+        with turns.turn(turn_file(self.url)):
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield Writer(cursor, postgres=False)
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def _writing_connection(self) -> Any:
+        """On Postgres a session apart: the one that reads is set to read only."""
+        if getattr(self._local, "writing", None) is None:
+            import psycopg2
+
+            self._local.writing = psycopg2.connect(self.url, connect_timeout=10)
+        return self._local.writing
+
+    def _close_writing(self) -> None:
+        writing = getattr(self._local, "writing", None)
+        self._local.writing = None
+        if writing is not None:
+            writing.close()
 
     def _connection(self) -> Any:
         if getattr(self._local, "connection", None) is None:
@@ -164,3 +248,4 @@ class Connection:
         self._local.connection = None
         if connection is not None:
             connection.close()
+        self._close_writing()

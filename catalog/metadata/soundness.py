@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from catalog.metadata import tables as t
 from catalog.metadata.reader import TABLES, Reader
 from catalog.metadata.values import UNREADABLE, is_sound, object_of, schema_of
+from catalog.metadata.work_tables import work
 
 _CHECKSUM = re.compile(r"crc32c:[0-9a-f]{8}")
 _LETTERS = ((sa.Boolean, "b"), (sa.Integer, "i"), (sa.String, "t"))
@@ -43,13 +44,14 @@ _READ: dict[str, dict[str, Callable[[Any], object]]] = {
 def missing_tables(reader: Reader) -> list[str]:
     """The names of our tables that the store does not have."""
     there = {name for (name,) in reader.rows(TABLES[reader.url.startswith("postgresql")])}
-    return sorted(t.metadata.tables.keys() - there)
+    return sorted({*t.metadata.tables, *work.tables} - there)
 
 
 def make_missing(conn: sa.Connection) -> None:
     """Make the tables that are not there, empty; pointers are those that our own rows name."""
     had_pointers = sa.inspect(conn).has_table(t.iceberg_tables.name)
     t.metadata.create_all(conn)
+    work.create_all(conn)
     if had_pointers:
         return
     known = t.datasets.c

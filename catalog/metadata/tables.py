@@ -101,6 +101,7 @@ versions = sa.Table(
     sa.Column("message", sa.Text),
     sa.Column("expired_at", sa.BigInteger),
     sa.Index("versions_snapshot", "dataset_id", "snapshot_id", unique=True),
+    sa.Index("versions_run", "run_id", sqlite_where=sa.text("run_id IS NOT NULL")),
 )
 
 schemas = sa.Table(

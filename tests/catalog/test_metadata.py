@@ -23,6 +23,7 @@ from catalog.errors import Conflict, NotAllowed, StoreUnreachable
 from catalog.metadata import tables
 from catalog.metadata.database import Database, hide_password
 from catalog.metadata.reader import REVISION, Reader
+from catalog.metadata.work_tables import work
 from lakectl.lake import Lake, init_lake, open_lake
 
 
@@ -41,9 +42,9 @@ def test_the_sum_of_the_migrations_is_the_schema_that_the_code_knows(url: str) -
     try:
         with database.write() as conn:
             context = MigrationContext.configure(conn, opts={"compare_type": True})
-            assert compare_metadata(context, tables.metadata) == []
+            assert compare_metadata(context, [tables.metadata, work]) == []
             found = sa.inspect(conn)
-            for table in tables.metadata.sorted_tables:
+            for table in (*tables.metadata.sorted_tables, *work.sorted_tables):
                 columns = {c["name"]: c for c in found.get_columns(table.name)}
                 assert list(columns) == [c.name for c in table.columns]
                 for column in table.columns:
@@ -76,7 +77,8 @@ def test_a_store_of_the_first_revision_keeps_its_schemas_in_their_order(url: str
     dataset = sa.table("datasets", *(sa.column(c.name) for c in tables.datasets.columns))
     row: dict[str, Any] = dict.fromkeys((c.name for c in tables.datasets.columns), 1)
     with database.write() as conn:
-        for table in (*tables.metadata.sorted_tables, sa.table("alembic_version")):
+        ours = (*tables.metadata.sorted_tables, *work.sorted_tables)
+        for table in (*ours, sa.table("alembic_version")):
             conn.execute(sa.text(f"DROP TABLE {table.name}"))
         config.attributes["connection"] = conn
         command.upgrade(config, "0001")
