@@ -40,6 +40,11 @@ def pause(longest: float) -> None:
     time.sleep((_source() or random).uniform(0, longest))
 
 
+def fraction() -> float:
+    """A number from 0 to 1."""
+    return (_source() or random).random()
+
+
 def hits(percent: float) -> bool:
     """Whether something happens that happens so often."""
     return (_source() or random).uniform(0, 100) < percent

@@ -77,12 +77,9 @@ class _Resolver:
             held = self._memo.get(key)
             if held and time.monotonic() - held[0] < _MEMO_SECONDS:
                 return held[1]
-            dataset, found = query.dataset_at(self._handles, name, version)
-            schema = query.schema_of(self._handles, dataset, found)
-            snapshot = found.snapshot_id if found else None
-            files = self._handles.reader.files(dataset, snapshot)
-            paths = self._handles.readable(dataset.name, files)
+            found = query.readable_at(self._handles, name, version)
+            paths = self._handles.readable(found.dataset.name, found.files)
             prefix = remote.attach(self._con, self._handles.warehouse, paths)
-            text = select_version(schema, files, prefix, stored=True)
+            text = select_version(found.schema, found.files, prefix, stored=True)
             self._memo[key] = (time.monotonic(), text)
             return text

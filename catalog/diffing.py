@@ -40,16 +40,12 @@ def diff(
     """
     from catalog.engine.views import select_version
 
-    dataset, old = query.dataset_at(handles, name, before)
-    _, new = query.dataset_at(handles, name, after)
-    old_schema = query.schema_of(handles, dataset, old)
-    new_schema = query.schema_of(handles, dataset, new)
+    dataset, old, old_schema, old_files = query.readable_at(handles, name, before)
+    _, new, new_schema, new_files = query.readable_at(handles, name, after)
     key = key or dataset.key_columns
     for column in key:
         if old_schema.find(column) is None or new_schema.find(column) is None:
             raise InvalidInput(f"The key column {column!r} is not in both versions.")
-    old_files = handles.reader.files(dataset, old.snapshot_id if old else None)
-    new_files = handles.reader.files(dataset, new.snapshot_id if new else None)
     held = {f.path for f in old_files}, {f.path for f in new_files}
     gone = [f for f in old_files if f.path not in held[1]]
     come = [f for f in new_files if f.path not in held[0]]

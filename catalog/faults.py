@@ -50,6 +50,7 @@ POINTS = (
     "run.recorded",  # inside the transaction that writes tasks, logs and progress of a run
     "child.started",  # in the flow's process, before its first line
     "child.ended",  # in it, after its last; nobody was told
+    "run.ending",  # in the supervisor: the process is over, the store does not know
     "task.ended",  # a task is done; nobody was told
 )
 

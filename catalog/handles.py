@@ -12,10 +12,10 @@ from catalog.metadata.reader import Reader
 from catalog.storage import Warehouse, checksum_at, open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from catalog.metadata.database import Database
-    from catalog.model import DataFile
+    from catalog.model import DataFile, Dataset
 from catalog.names import DatasetName
 
 
@@ -44,6 +44,7 @@ class Handles:
         self.state = state
         self.readonly = readonly
         self.verify = verify
+        self.on_read: Callable[[Dataset, int], None] | None = None  # told what is about to be read
         self._verified: set[str] = set()
 
     @cached_property
@@ -74,6 +75,11 @@ class Handles:
                 "This lake is open for reading only.",
                 "Its profile says readonly = true, or LAKECTL_READONLY is set.",
             )
+
+    def note_read(self, dataset: Dataset, version: int) -> None:
+        """Tell whoever wants to know that a version is about to be read."""
+        if self.on_read is not None:
+            self.on_read(dataset, version)
 
     def readable(self, name: DatasetName, files: Iterable[DataFile]) -> list[str]:
         """The paths of the data files of a dataset that are about to be read.

@@ -166,6 +166,8 @@ def _load_all(
     from catalog.engine.session import told
 
     with _importing_commit_side():
+        if request.query is not None:
+            return _load_query(work, request, name, dataset)
         if request.frame is not None:
             types.refuse_unfit(request.frame.schema.names, "The frame")
             with told("Reading the frame"):
@@ -342,6 +344,26 @@ def _quarantine(work: staging.Work, plan: Plan, rejects: Rejects, key: str) -> N
     with _announced(work.handles, aside) as target:
         written = staging.copy(work, aside, target)
         _finish(work, aside, target, written, 0)
+
+
+def _load_query(
+    work: staging.Work, request: IngestRequest, name: DatasetName, dataset: Dataset | None
+) -> IngestReport:
+    """Load what a SELECT over the lake's own datasets gives."""
+    from catalog import query
+    from catalog.engine.session import told
+
+    assert request.query is not None
+    ready = query.plan(work.handles, work.con, request.query, request.slices)
+    query.open_here(work.handles, work.con, ready)
+    with told("The query"):
+        relation = work.con.sql(ready.text)
+        types.refuse_twins(list(relation.columns), "The query")
+        fields = types.fields_from_duckdb(list(relation.columns), list(relation.types))
+    plan = plan_for(work.con, request, name, dataset, fields, f"SELECT * FROM (\n{ready.text}\n)")
+    with _announced(work.handles, plan) as target:
+        written = staging.copy(work, plan, target)
+        return _finish(work, plan, target, written, 0)
 
 
 def _load_frame(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,18 @@ MODES = ("append", "overwrite", "merge")
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """What to load, and how. `frame` is an Arrow table or reader instead of sources."""
+    """What to load, and how.
+
+    Instead of sources `frame` is an Arrow table or reader, or `query` a SELECT over the lake's own
+    datasets; of those in `slices`, by id, it sees the rows that came after one version, up to
+    another one.
+    """
 
     into: str
     sources: tuple[str, ...] = ()
     frame: Any = None
+    query: str | None = None
+    slices: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     mode: str = "append"
     key: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
@@ -73,7 +80,7 @@ def check(request: IngestRequest) -> None:
         raise InvalidInput(f"--on-bad-row takes fail or quarantine, not {request.on_bad_row!r}.")
     if request.if_seen not in {"skip", "load"}:
         raise InvalidInput(f"--if-seen takes skip or load, not {request.if_seen!r}.")
-    if request.frame is None and not request.sources:
+    if request.frame is None and request.query is None and not request.sources:
         raise InvalidInput("There is nothing to load.", "Name a file, folder, address or -.")
 
 

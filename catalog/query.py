@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from catalog import sync, versions
 from catalog.errors import InvalidInput, NotFound
 from catalog.handles import Handles
-from catalog.model import Dataset, Version
+from catalog.model import DataFile, Dataset, Version
 from catalog.names import ident, parse_dataset
 
 if TYPE_CHECKING:
     from catalog.engine.box import Plan
     from catalog.engine.rewrite import Reference, Statement
+    from catalog.schema import Schema
 
 
-def plan(handles: Handles, con: Any, text: str) -> Plan:
+def plan(
+    handles: Handles, con: Any, text: str, slices: Mapping[str, tuple[int, int]] | None = None
+) -> Plan:
     """Make a statement ready for the box.
 
     Args:
         handles: the lake.
         con: a connection that only parses.
         text: what a person wrote.
+        slices: by the id of a dataset, the version after which it is looked at (0 for all), and
+            the one up to which; instead of its current version.
 
     Raises:
         InvalidInput: it does not parse, or names a dataset ambiguously.
@@ -34,7 +39,7 @@ def plan(handles: Handles, con: Any, text: str) -> Plan:
     from catalog.engine.box import Plan
 
     statement = rewrite.parse(con, text)
-    planner = _Planner(handles, con)
+    planner = _Planner(handles, con, slices or {})
     datasets = _named(handles, statement)
     spliced: dict[Reference, Sequence[str]] = {}
     for reference in statement.references:
@@ -81,10 +86,11 @@ def _find(reference: Reference, datasets: list[Dataset]) -> Dataset | None:
 class _Planner:
     """Collects the views of one statement and the files behind them."""
 
-    def __init__(self, handles: Handles, con: Any) -> None:
+    def __init__(self, handles: Handles, con: Any, slices: Mapping[str, tuple[int, int]]) -> None:
         from catalog.engine import landlock
 
         self._handles = handles
+        self._slices = slices
         self._con = con
         remote = handles.warehouse.is_remote or not landlock.available()
         self._prefix = "lake://" if remote else ""
@@ -123,8 +129,17 @@ class _Planner:
         if name in self._made:
             return
         self._made.add(name)
+        had: set[str] = set()
+        if version is None and dataset.id in self._slices:
+            reader = self._handles.reader
+            after, up_to = self._slices[dataset.id]
+            version = versions.resolve(reader, dataset, up_to)
+            snapshot = version.snapshot_id if version else None
+            old = versions.resolve(reader, dataset, after) if after else None
+            had = {file.path for file in reader.files(dataset, old.snapshot_id)} if old else had
         schema = schema_of(self._handles, dataset, version)
-        files = self._handles.reader.files(dataset, snapshot)
+        files = [f for f in self._handles.reader.files(dataset, snapshot) if f.path not in had]
+        self._handles.note_read(dataset, version.version if version else dataset.summary.version)
         select = select_version(schema, files, self._prefix, stored=True)
         self.files += [self._prefix + path for path in self._handles.readable(dataset.name, files)]
         if name[:-1] != ("main",):
@@ -133,6 +148,20 @@ class _Planner:
         full = ".".join(ident(part) for part in name)
         # Binding would open the files once now and once again for the query.
         self.setup.append(f"CREATE VIEW {full} WITH (DEFER_BINDING) AS {select}")
+
+
+def open_here(handles: Handles, con: Any, ready: Plan) -> None:
+    """Make what a plan names readable on a connection of this process."""
+    from catalog.engine import remote
+
+    paths = [path.removeprefix(remote.PREFIX) for path in ready.files]
+    if len(paths) and ready.files[0].startswith(remote.PREFIX):
+        if handles.warehouse.is_remote:
+            remote.attach(con, handles.warehouse, paths)
+        else:
+            con.register_filesystem(remote.local_only(paths))
+    for statement in ready.setup:
+        con.execute(statement)
 
 
 def schema_of(handles: Handles, dataset: Dataset, version: Version | None) -> Any:
@@ -163,6 +192,27 @@ def once(handles: Handles, text: str) -> Iterator[tuple[list[tuple[str, str]], I
     handles.close()
     with box.run_alone(con, ready, can_lock=lockable) as columns:
         yield columns, rows.encoded(con)
+
+
+class Readable(NamedTuple):
+    """A version that is about to be read."""
+
+    dataset: Dataset
+    version: Version | None  # None before the first load
+    schema: Schema
+    files: list[DataFile]
+
+
+def readable_at(handles: Handles, name: str, at: str | int | None) -> Readable:
+    """A version with its schema and files.
+
+    Raises:
+        NotFound: there is no such dataset or version.
+    """
+    dataset, version = dataset_at(handles, name, at)
+    files = handles.reader.files(dataset, version.snapshot_id if version else None)
+    handles.note_read(dataset, version.version if version else 0)
+    return Readable(dataset, version, schema_of(handles, dataset, version), files)
 
 
 def dataset_at(handles: Handles, name: str, at: str | int | None) -> tuple[Dataset, Version | None]:

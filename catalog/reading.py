@@ -43,11 +43,9 @@ def opened_version(
     """A connection and the SELECT of all rows of a version."""
     from catalog.engine.views import select_version
 
-    dataset, version = query.dataset_at(handles, name, at)
-    schema = query.schema_of(handles, dataset, version)
-    files = handles.reader.files(dataset, version.snapshot_id if version else None)
-    with opened(handles, dataset.name, files) as (con, prefix):
-        yield con, select_version(schema, files, prefix, stored=True)
+    found = query.readable_at(handles, name, at)
+    with opened(handles, found.dataset.name, found.files) as (con, prefix):
+        yield con, select_version(found.schema, found.files, prefix, stored=True)
 
 
 def preview(
@@ -63,9 +61,7 @@ def preview(
     """
     if limit < 0 or offset < 0:
         raise InvalidInput("The number of rows cannot be negative.")
-    dataset, version = query.dataset_at(handles, name, at)
-    schema = query.schema_of(handles, dataset, version)
-    files = handles.reader.files(dataset, version.snapshot_id if version else None)
+    dataset, version, schema, files = query.readable_at(handles, name, at)
     chosen, skipped = _covering(files, offset, limit)
     from catalog.engine import rows
     from catalog.engine.views import select_version

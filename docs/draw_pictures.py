@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from lakectl.dashboard import LakeBackend
-from lakectl.lake import open_lake
+from lakectl.root import open_lake
 from screens.app import LakeApp
 from screens.shared import Shared
 

@@ -10,7 +10,7 @@ from catalog.model import (
     SchemaRevision,
     Version,
 )
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 
 class LakeBackend:

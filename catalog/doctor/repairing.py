@@ -35,6 +35,7 @@ class Step:
 
     sentence: str
     do: Callable[[], str]
+    tidies: bool = False  # it takes away what nobody needs, and mends nothing
 
 
 def plan(handles: Handles, seen: Examination, *, older_than: float = DAY) -> list[Step]:
@@ -194,6 +195,7 @@ def _dead_writes(handles: Handles, seen: Examination) -> Iterator[Step]:
         yield Step(
             f"Close the write {intent.id} and {how} that it left.",
             partial(_close, handles, intent, left, keeps=keeps),
+            tidies=True,
         )
 
 
@@ -232,7 +234,9 @@ def _orphans(handles: Handles, seen: Examination, older_than: float) -> Iterator
         if paths:
             size = sum(found[path] for path in paths)
             yield Step(
-                f"{verb} {_files(paths)} {whose} ({size:,} bytes).", partial(do, handles, paths)
+                f"{verb} {_files(paths)} {whose} ({size:,} bytes).",
+                partial(do, handles, paths),
+                tidies=True,
             )
 
 

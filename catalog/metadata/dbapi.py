@@ -88,6 +88,11 @@ class Connection:
         self._postgres = url.startswith("postgresql")
         self._answered = False
 
+    @property
+    def is_postgres(self) -> bool:
+        """Whether the store is a Postgres server."""
+        return self._postgres
+
     def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of a SELECT.
 

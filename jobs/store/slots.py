@@ -82,6 +82,15 @@ class Slots:
                 "DELETE FROM slots WHERE run_id = :run AND task = :task", run=run_id, task=task
             )
 
+    def held_of_flow(self, flow: str) -> int:
+        """How many runs of a flow are under way."""
+        found = self._connection.rows(
+            "SELECT count(*) FROM runs WHERE flow = :flow AND ended_at IS NULL "
+            "AND state IN ('PENDING', 'RUNNING', 'CANCELLING')",
+            flow=flow,
+        )
+        return int(found[0][0])
+
     def uses(self, name: str) -> list[Use]:
         """Who holds the slots of a limit."""
         found = self._connection.rows(

@@ -110,7 +110,7 @@ def annotate(ctx: click.Context, /, name: str, output_form: str | None, **given:
     An empty value takes a thing away: --owner '' or --label team=.
     """
     from catalog.altering import Annotation
-    from lakectl.lake import labels_of
+    from lakectl.root import labels_of
 
     said = Annotation(
         owner=given["owner"],

@@ -157,7 +157,8 @@ def _program() -> str:
 
 def _prepare(root: Path, rows: int, url: str | None) -> None:
     from catalog.errors import InvalidInput
-    from lakectl import demo_data, lake
+    from lakectl import demo_data
+    from lakectl import root as composed
 
     if rows < 10:
         raise InvalidInput("The demo needs 10 taxi trips at least.")
@@ -171,7 +172,7 @@ def _prepare(root: Path, rows: int, url: str | None) -> None:
     if url:
         demo_data.download(url, inbox / "yellow_2021-01.csv")
     output.note(f"  done in {time.monotonic() - started:.1f} s")
-    lake.init_lake(root)
+    composed.init_lake(root)
 
 
 def _tell(ctx: click.Context, root: Path, step: Step) -> None:

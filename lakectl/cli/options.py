@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from lakectl.lake import Lake
+    from lakectl.root import Lake
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "wide", "tsv", "csv", "json", "jsonl", "md", "parquet", "arrow")
@@ -40,13 +40,21 @@ def yes_option(function: F) -> F:
     return click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")(function)
 
 
-def open_lake(ctx: click.Context) -> Lake:
-    """The lake that the flags, the environment and the working directory mean."""
-    from lakectl.lake import open_lake as opener
+def open_lake(ctx: click.Context, *, reaps: bool = False) -> Lake:
+    """The lake that the flags, the environment and the working directory mean.
+
+    With `reaps` the runs whose holder is gone are ended first, and told of.
+    """
+    from lakectl.root import open_lake as opener
 
     options = ctx.find_root().obj or {}
     lake = opener(options.get("lake"), profile=options.get("profile"))
     ctx.call_on_close(lake.close)
+    if reaps:
+        from lakectl.cli import output
+
+        for sentence in lake.runs.reap():
+            output.note(sentence)
     return lake
 
 

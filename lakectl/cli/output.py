@@ -96,6 +96,20 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json_text(plain(value)) + "\n")
 
 
+def print_objects(objects: Sequence[Mapping[str, Any]], form: str | None) -> None:
+    """Objects as one JSON list, or a line each."""
+    if form == "jsonl":
+        for found in objects:
+            print_json(found)
+        return
+    print_json(list(objects))
+
+
+def print_line(text: str) -> None:
+    """A line of a log on stdout, whole."""
+    sys.stdout.write(safe(text, limit=_WHOLE, multiline=True) + "\n")
+
+
 def json_text(value: Any) -> str:
     """JSON that commands no terminal: the controls that JSON itself leaves as they are, escaped."""
     text = json.dumps(value, ensure_ascii=False)

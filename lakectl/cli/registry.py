@@ -45,6 +45,10 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("undrop", "lakectl.cli.change:undrop", "Bring a dropped dataset back."),
         Entry("export", "lakectl.cli.read:export", "Write a version to a file."),
     ),
+    "Work": (
+        Entry("flow", "lakectl.cli.flow:flow", "See which flows there are, and run them."),
+        Entry("run", "lakectl.cli.run:run", "See runs, stop them, do them again, undo them."),
+    ),
     "Keep": (
         Entry("doctor", "lakectl.cli.keep:doctor", "Check that the lake is whole, and mend it."),
     ),

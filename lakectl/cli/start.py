@@ -31,14 +31,14 @@ from lakectl.cli.options import open_lake
 @click.pass_context
 def init(ctx: click.Context, folder: str, warehouse: str, database: str, migrate: bool) -> None:
     """Make a lake in FOLDER (here by default)."""
-    from lakectl import lake
+    from lakectl import root
 
     if migrate:
-        notes = lake.migrate(folder, (ctx.find_root().obj or {}).get("profile"))
+        notes = root.migrate(folder, (ctx.find_root().obj or {}).get("profile"))
         for sentence in (f"The lake in {folder} is up to date.", *notes):
             output.note(sentence)
         return
-    found, notes = lake.init_lake(folder, warehouse=warehouse, database=database)
+    found, notes = root.init_lake(folder, warehouse=warehouse, database=database)
     output.note(f"Made a lake in {found.root}")
     output.note(f"  warehouse  {found.warehouse}")
     for sentence in notes:

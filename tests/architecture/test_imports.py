@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.ingest import IngestRequest
-from lakectl.lake import init_lake, open_lake
+from lakectl.root import init_lake, open_lake
 
 _HEAVY = ("duckdb", "gcsfs", "pandas", "pyarrow", "pyiceberg", "sqlalchemy", "textual")
 _RUN = """

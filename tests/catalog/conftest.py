@@ -16,7 +16,7 @@ from stories import reopened, store_of
 from catalog.engine import session
 from catalog.ingest import IngestRequest
 from catalog.model import IngestReport
-from lakectl.lake import Lake, init_lake, open_lake
+from lakectl.root import Lake, init_lake, open_lake
 
 hypothesis.settings.register_profile(
     "lake",

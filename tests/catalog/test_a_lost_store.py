@@ -24,8 +24,8 @@ from catalog.handles import Handles
 from catalog.metadata import audit, tables
 from catalog.metadata.audit import Table
 from catalog.storage import QUARANTINE, LocalWarehouse
-from lakectl import lake as lakes
-from lakectl.lake import Lake, open_lake
+from lakectl import root as lakes
+from lakectl.root import Lake, open_lake
 
 
 @pytest.fixture

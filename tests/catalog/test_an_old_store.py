@@ -19,8 +19,8 @@ from catalog.errors import OperationFailed
 from catalog.iceberg import commits
 from catalog.metadata import audit
 from catalog.storage import QUARANTINE, LocalWarehouse
-from lakectl import lake as lakes
-from lakectl.lake import Lake
+from lakectl import root as lakes
+from lakectl.root import Lake
 
 
 def _load(lake: Lake, number: int, name: str = "n.t") -> None:

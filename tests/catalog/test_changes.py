@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from catalog.altering import Annotation
 from catalog.errors import Conflict, InvalidInput, InvalidName, LakeError, NotFound
 from catalog.schema import SchemaPolicy, diff
-from lakectl.lake import Lake, open_lake
+from lakectl.root import Lake, open_lake
 
 Put = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]

@@ -22,7 +22,7 @@ from catalog.engine import csvfiles, csvrecords, guards, tallying
 from catalog.errors import InvalidInput, LakeError, OperationFailed
 from catalog.sources import TextOptions
 from catalog.types import Field, Primitive, Type
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 _CON = duckdb.connect()
 _CON.execute("SET TimeZone = 'UTC'")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import InvalidInput, NotFound
 from catalog.schema import SchemaPolicy
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 Put = Callable[..., Any]
 

@@ -20,7 +20,7 @@ from stories import forget, kinds, mend, mutant, rows_of
 from catalog.doctor.findings import Kind, Severity
 from catalog.errors import NotAllowed, NotFound
 from catalog.metadata import tables
-from lakectl.lake import Lake, open_lake
+from lakectl.root import Lake, open_lake
 
 Put = Callable[..., Any]
 

@@ -14,7 +14,7 @@ import pytest
 
 from catalog.errors import InvalidInput, NotFound
 from catalog.ingest import IngestRequest
-from lakectl.lake import Lake, init_lake, open_lake
+from lakectl.root import Lake, init_lake, open_lake
 
 Put = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]

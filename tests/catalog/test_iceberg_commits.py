@@ -30,7 +30,7 @@ from catalog.iceberg.files import LakeFileIO
 from catalog.iceberg.properties import TABLE_DEFAULTS, sort_properties
 from catalog.iceberg.snapshots import MERGE_COUNT, manifests_of
 from catalog.metadata import tables
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 Put = Callable[..., Any]
 

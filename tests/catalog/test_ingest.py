@@ -26,7 +26,7 @@ from catalog.errors import (
 )
 from catalog.ingest import IngestRequest
 from catalog.schema import SchemaPolicy
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 Put = Callable[..., Any]
 Rows = Callable[..., list[dict[str, Any]]]
@@ -529,7 +529,7 @@ def test_a_branch_that_is_not_there_is_not_made_by_a_load(lake: Lake, put: Put) 
 def test_a_lake_on_an_object_store_and_postgres_does_all_the_same(
     gcs: Any, gcs_bucket: str, postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakectl.lake import init_lake, open_lake
+    from lakectl.root import init_lake, open_lake
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
     monkeypatch.setenv("LAKECTL_DATABASE", postgres_url)

@@ -21,7 +21,7 @@ from catalog import types
 from catalog.errors import Conflict, InvalidInput, LakeError, NotFound, OperationFailed
 from catalog.ingest import IngestRequest
 from catalog.schema import SchemaPolicy
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 Put = Callable[..., Any]
 _TABLE = pa.table(

@@ -24,7 +24,7 @@ from catalog.metadata import tables
 from catalog.metadata.database import Database, hide_password
 from catalog.metadata.reader import REVISION, Reader
 from catalog.metadata.work_tables import work
-from lakectl.lake import Lake, init_lake, open_lake
+from lakectl.root import Lake, init_lake, open_lake
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -237,7 +237,7 @@ def test_of_eight_processes_that_init_one_makes_the_lake_and_the_others_find_it(
     tmp_path: Path,
 ) -> None:
     code = (
-        "import sys, json; from lakectl.lake import init_lake, open_lake; import lakectl\n"
+        "import sys, json; from lakectl.root import init_lake, open_lake; import lakectl\n"
         "try: init_lake(sys.argv[1]); said = 'made'\n"
         "except lakectl.Conflict: said = 'found'\n"
         "print(json.dumps([said, open_lake(sys.argv[1]).ls()]))"

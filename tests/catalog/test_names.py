@@ -14,7 +14,7 @@ from catalog import names, versions
 from catalog.errors import InvalidInput, InvalidName, NotFound
 from catalog.names import ident, lit, parse_dataset
 from catalog.versions import resolve
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 _NASTY = [
     "../../../esc.x", "a/b.c", "a..b", ".a", "a.", "a.b.c", "", ".", "a.b\n", "A.b", "a.B",

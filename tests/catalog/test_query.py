@@ -23,7 +23,7 @@ from catalog.errors import (
     NotFound,
     OperationFailed,
 )
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 Put = Callable[..., Any]
 

@@ -16,7 +16,7 @@ from independent_reader import IndependentReader
 
 import lakectl
 from catalog.errors import InvalidInput, NotFound, OperationFailed
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 _MIN = datetime.datetime.fromisoformat("0001-01-01")
 _MAX = datetime.datetime.fromisoformat("9999-12-31T23:59:59.999999")

@@ -10,7 +10,7 @@ import pytest
 import lakectl
 from catalog.altering import Annotation
 from catalog.errors import InvalidInput
-from lakectl.lake import Lake
+from lakectl.root import Lake
 
 
 @pytest.fixture(scope="module")

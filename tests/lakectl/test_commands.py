@@ -24,6 +24,8 @@ _RUNS: dict[str, str] = {
     "stats": "stats nyc.trips",
     "diff": "diff nyc.trips 1 2",
     "ingest": "ingest more.csv --into nyc.trips --if-seen load",
+    "flow": "flow ls",
+    "run": "run ls",
     "rollback": "rollback nyc.trips --to v1 --yes",
     "undo": "undo --yes",
     "tag": "tag nyc.trips gold",

@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from catalog.altering import Annotation
 from lakectl.dashboard import LakeBackend
-from lakectl.lake import Lake, init_lake, open_lake
+from lakectl.root import Lake, init_lake, open_lake
 from screens.app import LakeApp
 from screens.shared import Shared
 

@@ -28,7 +28,7 @@ def test_a_crash_report_shows_places_and_no_values():
 _RUN = """
 import sys
 from lakectl.dashboard import LakeBackend
-from lakectl.lake import open_lake
+from lakectl.root import open_lake
 from screens.start import run
 
 class Broken(LakeBackend):

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.iceberg import snapshots, tables
-from lakectl.lake import Lake, open_lake
+from lakectl.root import Lake, open_lake
 
 
 def tell(lake: Lake) -> Lake:

@@ -19,7 +19,7 @@ import catalog.metadata.records
 import catalog.upkeep  # noqa: F401 - as the others: a fork shall not import them again
 import lakectl
 from catalog import faults
-from lakectl.lake import init_lake
+from lakectl.root import init_lake
 
 _TABLE = "nyc.trips"
 

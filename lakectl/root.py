@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,9 @@ from lakectl.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from catalog.planning import IngestRequest
+    from lakectl.runs import Runs
 
 
 class Lake(Catalog):
@@ -37,12 +42,36 @@ class Lake(Catalog):
         )
         super().__init__(handles)
         self.settings = found
+        handles.on_read = _tell_run
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Its runs and flows: started, looked at, ended, taken back."""
+        from lakectl.runs import Runs
+
+        return Runs(self)
+
+    def close(self) -> None:
+        """Let go of every connection and process."""
+        if "runs" in self.__dict__:
+            self.runs.close()
+        super().close()
 
     @property
     def name(self) -> str:
         """The name of its folder, with the profile where that is not the default one."""
         folder = self.settings.root.name
         return folder if self.settings.profile == "default" else f"{folder}@{self.settings.profile}"
+
+    def ingest(self, request: IngestRequest) -> IngestReport:
+        """Load sources into a dataset; inside a flow the load is the run's, and lands once."""
+        context = sys.modules.get("jobs.context")
+        scope = context.run_scope.get() if context is not None else None
+        if context is None or scope is None:
+            return super().ingest(request)
+        key = request.write_key or context.write_key(request.into)
+        run_id = request.run_id or scope.run_id
+        return super().ingest(replace(request, write_key=key, run_id=run_id))
 
     def dataset(self, name: str) -> DatasetHandle:
         """A dataset by name; it need not exist before the first append.
@@ -57,6 +86,13 @@ class Lake(Catalog):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _tell_run(dataset: Dataset, version: int) -> None:
+    """Let the run that is going on here, if one is, know what it reads."""
+    telling = sys.modules.get("jobs.telling")  # else no flow can be running
+    if telling is not None:
+        telling.note_read(dataset.id, str(dataset.name), version)
 
 
 class DatasetHandle:

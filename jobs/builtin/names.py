@@ -1,0 +1,3 @@
+"""The names of the ready flows; a module each, imported when it is used."""
+
+NAMES = ("export", "ingest", "transform", "upkeep")

@@ -1,0 +1,81 @@
+"""No secret is shown: every text that a run tells passes here first.
+
+A secret is known from the moment it is loaded in this process: a parameter of pydantic's SecretStr,
+a variable of the environment whose name says so, the password in an address. It is masked in the
+forms in which it turns up: as it is, quoted for an address, in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+MASK = "********"
+_SHORTEST = 4  # below that a secret would mask half of every text
+_OF_ENVIRONMENT = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|CREDENTIAL", re.I)
+_IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s@/]+)(@)", re.I)
+
+
+class Masker:
+    """Masks what it knows to be secret."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def learn(self, *secrets: str) -> None:
+        """Know of some secrets from now on."""
+        before = len(self._known)
+        for secret in secrets:
+            if len(secret) >= _SHORTEST:
+                self._known.update(_forms(secret))
+        if len(self._known) != before:
+            longest_first = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def learn_environment(self) -> None:
+        """Know of the values of variables that are called like a secret."""
+        values = (v for name, v in os.environ.items() if _OF_ENVIRONMENT.search(name))
+        self.learn(*(value for value in values if len(value) >= 8))
+
+    def mask(self, text: str) -> str:
+        """The text with every secret replaced."""
+        if self._pattern is not None:
+            text = self._pattern.sub(MASK, text)
+        return _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text) if "://" in text else text
+
+    def masked(self, value: Any) -> Any:
+        """A value of JSON with every text in it masked, keys too."""
+        match value:
+            case str():
+                return self.mask(value)
+            case list() | tuple():
+                return [self.masked(item) for item in value]
+            case dict():
+                return {self.mask(str(k)): self.masked(v) for k, v in value.items()}
+        return value
+
+    def known(self) -> list[str]:
+        """The secrets, for handing them to a process that must mask them too."""
+        return sorted(self._known)
+
+
+def _forms(secret: str) -> Iterable[str]:
+    yield secret
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    plain = secret.encode()
+    for encoded in (base64.b64encode(plain), base64.urlsafe_b64encode(plain)):
+        bare = encoded.decode().rstrip("=")
+        if len(bare) >= 2 * _SHORTEST:
+            yield bare
+    escaped = repr(secret)[1:-1]
+    if escaped != secret:
+        yield escaped
+
+
+masker = Masker()  # of this process

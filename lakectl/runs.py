@@ -1,0 +1,250 @@
+"""Runs of a lake: started here, apart from here, looked at, ended, taken back."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import StoreUnreachable
+from jobs import loader, reaper, template, undo, why
+from jobs.errors import RunConflict
+from jobs.model import Effect, FlowInfo, Run, RunFilter
+from jobs.orders import Ordered, Orders
+from jobs.states import TERMINAL, State
+from jobs.store.history import History
+from jobs.store.slots import Slots
+
+if TYPE_CHECKING:
+    from jobs.flow import Flow
+    from jobs.logs import Echo
+    from jobs.supervisor import Supervisor
+    from lakectl.root import Lake
+
+_POLL = 0.2  # seconds between two looks at a run that is waited for
+
+
+class Runs:
+    """The runs and flows of an open lake: `lake.runs`.
+
+    Args:
+        lake: the open lake.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.history = History(lake.handles.reader)
+        self.slots = Slots(lake.handles.reader, lake.handles.now)
+        self.orders = Orders(lake.handles, lake.settings.root)
+        self._supervisor: Supervisor | None = None
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def page(
+        self, wanted: RunFilter | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[Run]:
+        """A page of runs, newest first; `before` is the id of the last run of the page before."""
+        return self.history.page(wanted, limit, before)
+
+    def find(self, word: str) -> Run:
+        """One run by name, id, begin of its id, or `latest`.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self.history.find(word)
+
+    def why(self, word: str) -> Sequence[str]:
+        """Sentences that tell why a run stands where it stands."""
+        return why.why(self.history, self.slots, self.find(word), self._lake.handles.now())
+
+    def flows(self) -> Sequence[FlowInfo]:
+        """What can be run: the project's flows and the ready ones. Imports people's files."""
+        return list(loader.all_flows(self._lake.settings.root))
+
+    def flow(self, word: str) -> Flow:
+        """A flow by `file.py:function`, by name, or a ready one.
+
+        Raises:
+            NotFound, BrokenFlow: there is none, or its file cannot be imported.
+        """
+        return loader.load(word, self._lake.settings.root)
+
+    def reap(self) -> Sequence[str]:
+        """End the runs whose holder is gone; sentences about them. A read-only lake reaps none."""
+        if self._lake.handles.readonly:
+            return []
+        return reaper.reap(self._lake.handles.reader, self._lake.handles.now)
+
+    # -- starting -------------------------------------------------------------------------------
+
+    def start(
+        self, flow: str | Flow, parameters: Mapping[str, Any] | None = None, **more: Any
+    ) -> Run:
+        """Run a flow in a process of its own and wait for its end.
+
+        Args:
+            flow: which, as `flow()` takes it.
+            parameters: by name.
+            more: `idempotency_key`, `tags` or other fields of a run.
+
+        Raises:
+            InvalidParameters: it cannot be called so.
+        """
+        found = self.flow(flow) if isinstance(flow, str) else flow
+        return self.finish(self.orders.submit(found, parameters or {}, **more))
+
+    def finish(self, ordered: Ordered, echo: Echo | None = None) -> Run:
+        """Give a run that was ordered a process, and wait for its end.
+
+        A Ctrl-C asks it to stop, a second one kills it.
+        """
+        supervisor = self.supervisor(echo)
+        self._wait_for_turn(ordered.run)
+        supervisor.start(ordered.run.id, ordered.launch)
+        asked = 0
+        while supervisor.watches(ordered.run.id):
+            try:
+                supervisor.step()
+            except KeyboardInterrupt:
+                asked += 1
+                if asked == 1:
+                    self.cancel(ordered.run.id)
+                    supervisor.cancel(ordered.run.id)
+                else:
+                    supervisor.kill(ordered.run.id)
+        return self.history.run(ordered.run.id)
+
+    def _wait_for_turn(self, run: Run) -> None:
+        """Wait while as many runs of the flow are under way as its limit allows."""
+        name = f"flow:{run.flow}"
+        while True:
+            allowed = self.slots.limits().get(name)
+            if allowed is None or self.slots.held_of_flow(run.flow) < allowed:
+                return
+            time.sleep(_POLL)
+
+    def supervisor(self, echo: Echo | None = None, *, warm: bool = False) -> Supervisor:
+        """The supervisor of this process, made when it is first needed."""
+        from jobs.supervisor import Supervisor
+
+        if self._supervisor is None:
+            handles, found = self._lake.handles, self._lake.settings
+            self._supervisor = Supervisor(
+                handles.reader, handles.now, found.root, found.profile, echo, warm=warm
+            )
+        return self._supervisor
+
+    def detach(self, ordered: Ordered) -> Run:
+        """Give a run that was ordered a supervisor of its own, which outlives this process.
+
+        Raises:
+            StoreUnreachable: the process cannot be started.
+        """
+        told = {
+            "run": ordered.run.id,
+            "parameters": ordered.launch.parameters,
+            "retries": ordered.launch.retries,
+            "delays": ordered.launch.delays,
+        }
+        found = self._lake.settings
+        log = found.state / "supervisor.log"
+        try:
+            with open(os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w") as out:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "lakectl.detached", found.profile],
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                    env={
+                        **os.environ,
+                        "PYTHONPATH": template.python_path(),
+                        "LAKECTL_LAKE": str(found.root),
+                    },
+                )
+            assert process.stdin is not None  # it is a pipe
+            with process.stdin as pipe:  # not by its arguments: anybody may read those
+                pipe.write(json.dumps(told).encode())
+        except OSError as error:
+            raise StoreUnreachable(f"The run cannot be started: {error}.") from error
+        return ordered.run
+
+    def close(self) -> None:
+        """End what this process supervises."""
+        if self._supervisor is not None:
+            self._supervisor.close()
+
+    # -- changing -------------------------------------------------------------------------------
+
+    def cancel(self, word: str) -> str:
+        """Ask a run to stop; a sentence.
+
+        Raises:
+            RunConflict: it has ended.
+        """
+        run, state = self.orders.cancel(word, _person())
+        if state is State.CANCELLED:
+            return f"{run.name} is cancelled; it had not started."
+        return f"{run.name} was asked to stop."
+
+    def wait(self, word: str, seconds: float | None = None) -> Run:
+        """A run as soon as it has ended.
+
+        Raises:
+            DeadlineExceeded: it has not ended after so many seconds.
+        """
+        from catalog.errors import DeadlineExceeded
+
+        run = self.find(word)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while run.state not in TERMINAL:
+            if deadline is not None and time.monotonic() > deadline:
+                raise DeadlineExceeded(f"{run.name} has not ended after {seconds:g} s.")
+            time.sleep(_POLL)
+            self.reap()
+            run = self.history.run(run.id)
+        return run
+
+    def rerun(self, word: str, changes: Mapping[str, Any] | None = None) -> Ordered:
+        """A run like another one, with some parameters changed; `finish` or `detach` it."""
+        return self.orders.rerun(word, changes)
+
+    def resume(self, word: str) -> Ordered:
+        """A run that takes over what a failed one had finished; `finish` or `detach` it.
+
+        Raises:
+            RunConflict: it completed, has not ended, or what it wrote was undone.
+        """
+        run = self.find(word)
+        if run.state in TERMINAL and self.history.writes(run.id) and not self.effects(word):
+            raise RunConflict(
+                f"What {run.name} wrote was taken back, so there is nothing to go on from.",
+                f"Run it again: lakectl run rerun {run.name}",
+            )
+        return self.orders.resume(word)
+
+    def effects(self, word: str) -> Sequence[Effect]:
+        """What undoing a run would do."""
+        return undo.effects(self._lake, self.history, self.find(word))
+
+    def undo(self, word: str) -> Sequence[Effect]:
+        """Put every dataset that a run wrote back to what it was before.
+
+        Raises:
+            Conflict: somebody has written since; nothing was changed.
+        """
+        self._lake.handles.require_writable()
+        return undo.undo(self._lake, self.history, self.find(word))
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
