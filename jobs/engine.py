@@ -12,8 +12,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.errors import LakeError
 from jobs import digests, hooks, logs, making, parameters, results, retry
 from jobs.context import RunScope, run_scope, task_scope
 from jobs.deadlines import limited
@@ -150,23 +152,27 @@ def _handed_on(outcome: Outcome) -> Outcome:
 
 
 def error_text(error: BaseException | None) -> str | None:
-    """The traceback of an error from the flow's own code on, without a line of ours before it."""
+    """The traceback of an error in people's own code, without a line of ours.
+
+    Of an error that ours raised on purpose the sentence says all.
+    """
     if error is None:
         return None
     told = traceback.TracebackException.from_exception(error, limit=-40)
     seen: traceback.TracebackException | None = told
     while seen is not None:
-        kept = [frame for frame in seen.stack if not _is_ours(frame.filename)]
-        seen.stack[:] = kept or seen.stack
+        theirs = [frame for frame in seen.stack if not _is_ours(frame.filename)]
+        seen.stack[:] = theirs if theirs or isinstance(error, LakeError) else seen.stack
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return "".join(told.format())[-64_000:]
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_HERE) and not filename.startswith(f"{_HERE}/builtin")
+    return filename.startswith(_OURS)
 
 
-_HERE = __file__.rpartition("/")[0]
+_HERE = Path(__file__).parent.parent
+_OURS = tuple(f"{_HERE / name}/" for name in ("catalog", "jobs", "lakectl", "screens"))
 
 
 # -- subflows -------------------------------------------------------------------------------------

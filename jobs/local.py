@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import chance
-from catalog.errors import NotFound
+from catalog.errors import NotFound, StoreUnreachable
 from jobs import engine, logs, machine, making, retry, unchanged
 from jobs.context import RunScope, World
 from jobs.leases import Keeper
@@ -42,6 +42,8 @@ class Home:
     running: dict[str, int] = field(default_factory=dict)  # run id to the thread that runs it
 
 
+_PATIENCE = 5.0  # seconds: somebody waits for the answer
+
 # Set by lakectl: finds the lake of this place, or raises NotFound.
 find_home: Callable[[], Home] | None = None
 
@@ -54,7 +56,7 @@ def home_of(lake: Any, echo: logs.Echo | None) -> Home:
         echo: shows log lines.
     """
     handles = lake.handles
-    recorder = Direct(handles.reader, handles.now, machine.this_process(), echo)
+    recorder = Direct(handles.reader, handles.now, machine.this_process(), echo, _PATIENCE)
     world = World(recorder, handles.now, handles.reader, handles.state / "results", lambda: lake)
     running: dict[str, int] = {}
     keeper = Keeper(
@@ -127,8 +129,11 @@ def run_in(home: Home, flow: Flow, values: dict[str, Any], **more: Any) -> Outco
                 break
     finally:
         del home.running[new.id]
-    error = engine.error_text(outcome.error)
-    home.recorder.end(new.id, outcome.state, outcome.reason, error)
+    try:
+        error = engine.error_text(outcome.error)
+        home.recorder.end(new.id, outcome.state, outcome.reason, error)
+    except StoreUnreachable as unheard:  # what the flow did counts, not that it was noted
+        sys.stderr.write(f"lakectl: how run {new.name} ended is not noted: {unheard.message}\n")
     return outcome
 
 

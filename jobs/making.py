@@ -47,6 +47,8 @@ def origin_of(flow: Flow) -> str:
     """Where another process finds a flow: `path:function`, or `session` if it cannot."""
     if flow.origin is not None:
         return flow.origin
+    if flow.fn.__module__.startswith("jobs.builtin."):
+        return f"ready:{flow.name}"
     file, name = flow.file, flow.fn.__qualname__
     return "session" if file is None or "<" in name or not file.exists() else f"{file}:{name}"
 

@@ -18,7 +18,7 @@ from jobs.logs import Echo, LogKeeper
 from jobs.model import Holder
 from jobs.secrets import masker
 from jobs.states import State
-from jobs.store.moves import Moves, NewRun
+from jobs.store.moves import PATIENCE, Moves, NewRun
 from jobs.store.records import Batch, write
 
 _EVERY = 0.2  # seconds between two batches
@@ -59,7 +59,7 @@ class Nowhere:
     def tell(self, kind: str, run_id: str, row: Row) -> None:
         """Show a log line."""
         if kind == "log" and self._echo is not None:
-            self._echo({**row, "message": masker.mask(row["message"])})
+            self._echo({**row, **{name: masker.mask(row[name]) for name in ("message", "of")}})
 
 
 class Direct:
@@ -70,6 +70,7 @@ class Direct:
         now: the time in milliseconds.
         holder: the process that holds the runs.
         echo: shows each log line, which says `of` whom it is, and each word on progress.
+        patience: for how many seconds a store that does not answer is asked again.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Direct:
         now: Callable[[], int],
         holder: Holder,
         echo: Echo | None = None,
+        patience: float = PATIENCE,
     ) -> None:
-        self.moves = Moves(connection, now)
+        self.moves = Moves(connection, now, patience)
+        self._patience = patience
         self._connection = connection
         self._now = now
         self._holder = holder
@@ -159,7 +162,7 @@ class Direct:
             keeper = self._keepers.get(run_id)
             if keeper is None:
                 return
-            row = {**row, "message": masker.mask(row["message"])}
+            row = {**row, **{name: masker.mask(row[name]) for name in ("message", "of")}}
             if self._echo is not None:
                 self._echo(row)
             kept = keeper.take(row)
@@ -213,9 +216,9 @@ class Direct:
         """Write everything that was told so far.
 
         Raises:
-            StoreUnreachable: it stays silent for a minute.
+            StoreUnreachable: it stays silent.
         """
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self._patience
         while True:
             try:
                 self._write_out()

@@ -31,6 +31,7 @@ from jobs.secrets import masker
 from jobs.states import State
 from jobs.store.history import History
 
+_PERSISTENCE = 3600.0  # seconds for which a store that is away is asked again
 _PATIENCE = 7.0  # seconds between SIGINT, SIGTERM and SIGKILL
 _OWN_WORD = 0.5  # seconds after its time is over in which a flow may end by itself
 _CHUNK = 1 << 18
@@ -100,7 +101,7 @@ class Supervisor:
         *,
         warm: bool = False,
     ) -> None:
-        self.recorder = Direct(connection, now, machine.this_process(), echo)
+        self.recorder = Direct(connection, now, machine.this_process(), echo, _PERSISTENCE)
         self.history = History(connection)
         self._now = now
         self._about = {"root": str(root), "profile": profile}
@@ -191,13 +192,21 @@ class Supervisor:
                     os.read(self._wake_read, 4096)
             elif key.data == "control":
                 self._hear_template()
-            else:
+            elif key.data.key in self._runs:  # else its end was heard a moment ago
                 self._hear(key.data, int(key.fd))
+        self._do_asked()
+        self._do_due()
+
+    def _do_asked(self) -> None:
+        """End the runs that somebody else wants ended, or has taken."""
         while self._asked:
             run_id, why = self._asked.popleft()
             for watched in list(self._runs.values()):
                 if watched.run_id == run_id or run_id in watched.open_runs:
                     self._end(watched, why)
+
+    def _do_due(self) -> None:
+        """Do what its time has come for: deadlines, harder signals, next attempts."""
         now = time.monotonic()
         for watched in list(self._runs.values()):
             if watched.deadline is not None and now >= watched.deadline and watched.why is None:

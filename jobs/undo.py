@@ -72,7 +72,7 @@ def _effect(lake: Any, writes: list[Write]) -> Effect | None:
 
 
 def _who(version: Version, who: str) -> str:
-    return f"run {who}" if version.run_id else f"a {version.operation} ({who})"
+    return f"run {who}" if version.run_id else f"{version.operation} ({who})"
 
 
 def undo(lake: Any, history: History, run: Run) -> list[Effect]:
@@ -93,7 +93,7 @@ def undo(lake: Any, history: History, run: Run) -> list[Effect]:
         told = "; ".join(f"{effect.dataset}: {effect.conflict}" for effect in blocked)
         raise Conflict(
             f"{run.name} cannot be undone: {told}. Nothing was changed.",
-            "Look with lakectl versions; go back by hand with lakectl rollback DATASET --to VERSION",
+            "Look with lakectl versions; go back by hand: lakectl rollback DATASET --to VERSION",
         )
     for effect in planned:
         if effect.to_version is None:

@@ -22,6 +22,7 @@ from jobs.store.slots import Slots
 
 if TYPE_CHECKING:
     from jobs.flow import Flow
+    from jobs.local import Home
     from jobs.logs import Echo
     from jobs.supervisor import Supervisor
     from lakectl.root import Lake
@@ -42,6 +43,7 @@ class Runs:
         self.slots = Slots(lake.handles.reader, lake.handles.now)
         self.orders = Orders(lake.handles, lake.settings.root)
         self._supervisor: Supervisor | None = None
+        self._home: Home | None = None
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -98,6 +100,22 @@ class Runs:
         """
         found = self.flow(flow) if isinstance(flow, str) else flow
         return self.finish(self.orders.submit(found, parameters or {}, **more))
+
+    def run_here(self, flow: Flow, values: Mapping[str, Any]) -> Any:
+        """Run a flow in this process, without showing its log, and give its result.
+
+        Raises:
+            InvalidParameters: it cannot be called so.
+            NotAllowed: the lake is open for reading only.
+            BaseException: what the flow raised.
+        """
+        from jobs import local, parameters
+
+        self._lake.handles.require_writable()
+        checked = parameters.check(flow, values)
+        if self._home is None:
+            self._home = local.home_of(self._lake, None)
+        return local.run_in(self._home, flow, checked).result()
 
     def finish(self, ordered: Ordered, echo: Echo | None = None) -> Run:
         """Give a run that was ordered a process, and wait for its end.
@@ -176,7 +194,10 @@ class Runs:
         return ordered.run
 
     def close(self) -> None:
-        """End what this process supervises."""
+        """End what this process runs and supervises."""
+        if self._home is not None:
+            self._home.keeper.stop()
+            self._home.recorder.close()
         if self._supervisor is not None:
             self._supervisor.close()
 

@@ -21,7 +21,7 @@ from jobs.model import Details, Holder
 from jobs.states import HELD, TERMINAL, State, sources
 
 LEASE = 30_000  # ms
-_SETTLE_SECONDS = 60
+PATIENCE = 60.0  # seconds for which a store that does not answer is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,15 @@ class Moves:
     Args:
         connection: the store.
         now: the time in milliseconds.
+        patience: for how many seconds a store that does not answer is asked again.
     """
 
-    def __init__(self, connection: Connection, now: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, now: Callable[[], int], patience: float = PATIENCE
+    ) -> None:
         self._connection = connection
         self._now = now
+        self._patience = patience
 
     def create(
         self, new: NewRun, state: State = State.SCHEDULED, holder: Holder | None = None
@@ -260,10 +264,10 @@ class Moves:
         """Do a transaction once, however often the store goes silent; see `settling`.
 
         Raises:
-            StoreUnreachable: it stays silent for a minute.
+            StoreUnreachable: it stays silent.
         """
         token = chance.new_uuid().hex
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + self._patience
         unknown = False
         while True:
             try:

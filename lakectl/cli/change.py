@@ -37,7 +37,7 @@ def rollback(
     from catalog import query
     from screens.text import signed
 
-    lake = open_lake(ctx)
+    lake = open_lake(ctx, reaps=True)
     dataset, version = query.dataset_at(lake.handles, name, to)
     number = version.version if version else 0
     moved = (version.rows if version else 0) - dataset.summary.rows
@@ -65,7 +65,7 @@ def undo(ctx: click.Context, name: str | None, yes: bool, output_form: str | Non
     after the other, as long as nobody has changed the same thing since. Without NAME it may be
     another person's change, so it asks first.
     """
-    lake = open_lake(ctx)
+    lake = open_lake(ctx, reaps=True)
     if name is None:
         confirm(f"Take back {lake.newest_change()}, the newest change of the lake?", yes)
     _tell(lake.undo(name), output_form)
@@ -82,7 +82,7 @@ def _ref_command(kind: str, sentence: str) -> click.Command:
     def command(
         ctx: click.Context, /, name: str, ref: str, version: str | None, delete: bool, **given: Any
     ) -> None:
-        lake = open_lake(ctx)
+        lake = open_lake(ctx, reaps=True)
         if delete:
             done = lake.remove_ref(name, ref, kind)
         else:
@@ -118,7 +118,7 @@ def annotate(ctx: click.Context, /, name: str, output_form: str | None, **given:
         labels=labels_of(given["labels"]) or None,
         columns=labels_of(given["columns"]) or None,
     )
-    _tell(open_lake(ctx).annotate(name, said), output_form)
+    _tell(open_lake(ctx, reaps=True).annotate(name, said), output_form)
 
 
 @click.command()
@@ -128,7 +128,7 @@ def annotate(ctx: click.Context, /, name: str, output_form: str | None, **given:
 @click.pass_context
 def rename(ctx: click.Context, name: str, new: str, output_form: str | None) -> None:
     """Give dataset NAME the name NEW; versions and files stay."""
-    _tell(open_lake(ctx).rename(name, new), output_form)
+    _tell(open_lake(ctx, reaps=True).rename(name, new), output_form)
 
 
 @click.command()
@@ -138,7 +138,7 @@ def rename(ctx: click.Context, name: str, new: str, output_form: str | None) -> 
 @click.pass_context
 def drop(ctx: click.Context, name: str, yes: bool, output_form: str | None) -> None:
     """Take dataset NAME off the list; nothing is deleted, undrop brings it back."""
-    lake = open_lake(ctx)
+    lake = open_lake(ctx, reaps=True)
     summary = lake.describe(name).summary
     confirm(f"Drop {name} (v{summary.version}, {summary.rows:,} rows)?", yes)
     _tell(lake.drop(name), output_form)
@@ -150,4 +150,4 @@ def drop(ctx: click.Context, name: str, yes: bool, output_form: str | None) -> N
 @click.pass_context
 def undrop(ctx: click.Context, name: str, output_form: str | None) -> None:
     """Bring dropped dataset NAME back."""
-    _tell(open_lake(ctx).undrop(name), output_form)
+    _tell(open_lake(ctx, reaps=True).undrop(name), output_form)

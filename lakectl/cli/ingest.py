@@ -73,32 +73,26 @@ def ingest(
     Many files make one version. Nothing is changed unless everything goes well.
     """
     from catalog.errors import InvalidInput
-    from catalog.planning import IngestRequest
-    from catalog.schema import SchemaPolicy
-    from catalog.sources import TextOptions
+    from catalog.model import IngestReport
+    from jobs.builtin.ingest import ingest as flow
 
-    lake = open_lake(ctx)
+    lake = open_lake(ctx, reaps=True)
     delimiter = given["delimiter"]
     delimiter = "\t" if delimiter == "\\t" else delimiter
     if delimiter is not None and len(delimiter) != 1:
         raise InvalidInput(f"The delimiter {delimiter!r} is not one character.")
-    report = lake.ingest(
-        IngestRequest(
-            into=given["into"],
-            sources=source,
-            mode=given["mode"],
-            key=tuple(k.strip() for k in given["key"].split(",")) if given["key"] else (),
-            partition_by=given["partition_by"],
-            select=given["select"],
-            message=given["message"],
-            on_bad_row=given["on_bad_row"],
-            schema=SchemaPolicy(given["policy"]),
-            if_seen=given["if_seen"],
-            format=given["form"],
-            text=TextOptions(delimiter, given["header"], given["encoding"], given["nulls"]),
-            branch=given["branch"],
-        )
-    )
+    values = {
+        **given,
+        "sources": list(source),
+        "schema": given["policy"],
+        "format": given["form"],
+        "delimiter": delimiter,
+        "key": [k.strip() for k in given["key"].split(",")] if given["key"] else [],
+        "partition_by": list(given["partition_by"]),
+        "nulls": list(given["nulls"]),
+    }
+    del values["policy"], values["form"]
+    report = IngestReport(**lake.runs.run_here(flow, values))
     if output_form in {"json", "jsonl"}:
         found = asdict(report)
         del found["notes"]

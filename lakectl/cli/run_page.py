@@ -30,7 +30,8 @@ def show(lake: Lake, found: Run) -> None:
         facts.append(("took", duration((found.ended_at or now) - found.started_at)))
     facts += _more(found)
     for name, value in details.parameters.items():
-        facts.append((f"-p {name}", json.dumps(value, ensure_ascii=False)))
+        if value not in (None, [], {}):
+            facts.append(("parameter", f"{name}={json.dumps(value, ensure_ascii=False)}"))
     for label, value in facts:
         output.say(f"  {label:<12} {value}")
     _tasks(lake, found, now)
