@@ -153,20 +153,35 @@ def stored(flow: Flow, checked: Mapping[str, Any], *, reveal: bool = False) -> d
         checked: what `check` gave.
         reveal: with the secrets, for a process that runs the flow; never for the store.
     """
+    found: dict[str, Any] = {}
+    for name, value in checked.items():
+        if _is_json(value):  # most are, and pydantic takes its time to be imported
+            found[name] = value
+        else:
+            found[name] = _as_json(flow, name, _opened(value) if reveal else value)
+    return found if reveal else dict(masker.masked(found))
+
+
+def _is_json(value: Any) -> bool:
+    if type(value) is list:
+        return all(map(_is_json, value))
+    if type(value) is dict:
+        return all(type(k) is str and _is_json(v) for k, v in value.items())
+    return value is None or type(value) in {bool, int, str}
+
+
+def _as_json(flow: Flow, name: str, value: Any) -> Any:
     from pydantic import TypeAdapter
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-    hints = _hints(flow) if flow.options.validate_parameters else {}
-    found: dict[str, Any] = {}
-    for name, value in checked.items():
-        try:
-            found[name] = to_jsonable_python(_opened(value) if reveal else value)
-        except (PydanticSerializationError, ValueError, RecursionError):
-            try:
-                found[name] = TypeAdapter(hints.get(name, Any)).dump_python(value, mode="json")
-            except Exception:  # noqa: BLE001 - an object of any library: only its kind is told
-                found[name] = f"<{type(value).__name__}>"
-    return found if reveal else dict(masker.masked(found))
+    try:
+        return to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        hints = _hints(flow) if flow.options.validate_parameters else {}
+    try:
+        return TypeAdapter(hints.get(name, Any)).dump_python(value, mode="json")
+    except Exception:  # noqa: BLE001 - an object of any library: only its kind is told
+        return f"<{type(value).__name__}>"
 
 
 def _opened(value: Any) -> Any:

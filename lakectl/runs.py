@@ -9,21 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import StoreUnreachable
-from jobs import loader, reaper, template, undo, why
-from jobs.errors import RunConflict
+from jobs import reaper
 from jobs.model import Effect, FlowInfo, Run, RunFilter
-from jobs.orders import Ordered, Orders
 from jobs.states import TERMINAL, State
 from jobs.store.history import History
 from jobs.store.slots import Slots
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # looking at runs and loading files wait for nothing that starts a flow
     from jobs.flow import Flow
     from jobs.local import Home
     from jobs.logs import Echo
+    from jobs.orders import Ordered, Orders
     from jobs.supervisor import Supervisor
     from lakectl.root import Lake
 
@@ -41,9 +41,15 @@ class Runs:
         self._lake = lake
         self.history = History(lake.handles.reader)
         self.slots = Slots(lake.handles.reader, lake.handles.now)
-        self.orders = Orders(lake.handles, lake.settings.root)
         self._supervisor: Supervisor | None = None
         self._home: Home | None = None
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The maker of runs."""
+        from jobs.orders import Orders
+
+        return Orders(self._lake.handles, self._lake.settings.root)
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -63,10 +69,14 @@ class Runs:
 
     def why(self, word: str) -> Sequence[str]:
         """Sentences that tell why a run stands where it stands."""
+        from jobs import why
+
         return why.why(self.history, self.slots, self.find(word), self._lake.handles.now())
 
     def flows(self) -> Sequence[FlowInfo]:
         """What can be run: the project's flows and the ready ones. Imports people's files."""
+        from jobs import loader
+
         return list(loader.all_flows(self._lake.settings.root))
 
     def flow(self, word: str) -> Flow:
@@ -75,6 +85,8 @@ class Runs:
         Raises:
             NotFound, BrokenFlow: there is none, or its file cannot be imported.
         """
+        from jobs import loader
+
         return loader.load(word, self._lake.settings.root)
 
     def reap(self) -> Sequence[str]:
@@ -164,6 +176,8 @@ class Runs:
         Raises:
             StoreUnreachable: the process cannot be started.
         """
+        from jobs import template
+
         told = {
             "run": ordered.run.id,
             "parameters": ordered.launch.parameters,
@@ -242,6 +256,8 @@ class Runs:
         Raises:
             RunConflict: it completed, has not ended, or what it wrote was undone.
         """
+        from jobs.errors import RunConflict
+
         run = self.find(word)
         if run.state in TERMINAL and self.history.writes(run.id) and not self.effects(word):
             raise RunConflict(
@@ -252,6 +268,8 @@ class Runs:
 
     def effects(self, word: str) -> Sequence[Effect]:
         """What undoing a run would do."""
+        from jobs import undo
+
         return undo.effects(self._lake, self.history, self.find(word))
 
     def undo(self, word: str) -> Sequence[Effect]:
@@ -260,6 +278,8 @@ class Runs:
         Raises:
             Conflict: somebody has written since; nothing was changed.
         """
+        from jobs import undo
+
         self._lake.handles.require_writable()
         return undo.undo(self._lake, self.history, self.find(word))
 
