@@ -4,7 +4,8 @@ Every change of the lake passes some of them. What may be asked for at a point i
 `TERM`), an error of the system (`ENOSPC`, `EIO`), `LOST` where an answer of the store can get lost,
 or `ERROR`, a mistake of ours. `point#3:KILL` means the third time that it is reached, and
 `point%20:LOST` every fifth time by chance, which `LAKECTL_SEED` repeats; several are separated by
-commas. Without the variable a point costs one comparison.
+commas. A flow's own process takes its orders from `LAKECTL_CRASH_AT_CHILD`. Without the variable a
+point costs one comparison.
 """
 
 from __future__ import annotations

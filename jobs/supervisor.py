@@ -127,7 +127,11 @@ class Supervisor:
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # a Ctrl-C in the terminal is ours to hand on
-            env={**os.environ, "PYTHONPATH": template.python_path()},
+            env={
+                **os.environ,
+                "PYTHONPATH": template.python_path(),
+                "LAKECTL_CRASH_AT": os.environ.get("LAKECTL_CRASH_AT_CHILD", ""),
+            },
         )
         theirs.close()
         self._control = ours
@@ -178,6 +182,10 @@ class Supervisor:
         """Serve all runs until one has ended for good."""
         while self.watches(run_id):
             self.step()
+
+    def watched(self) -> list[Watched]:
+        """The runs that have a process now."""
+        return list(self._runs.values())
 
     def watches(self, run_id: str) -> bool:
         """Whether a run is under way here, or waits for its next attempt."""

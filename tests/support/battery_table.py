@@ -76,7 +76,7 @@ def pytest_terminal_summary(
 
 def _place(code: str) -> tuple[int, int]:
     """Where a proof stands in the study's order: lake, bad input, SQL, terminal."""
-    return ("LBST".find(code[0]), int(code[1:]))
+    return ("LRBST".find(code[0]), int(code[1:]))
 
 
 def _write(page: Path, lines: Iterable[str]) -> None:
