@@ -60,12 +60,20 @@ def model_of(flow: Flow) -> type[BaseModel]:
 
 
 def _hints(flow: Flow) -> dict[str, Any]:
+    """The annotations; one that is there for type checkers only may be anything when it runs."""
     try:
         return typing.get_type_hints(flow.fn, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise InvalidInput(
-            f"The annotations of flow {flow.name!r} cannot be understood: {error}."
-        ) from error
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        names = getattr(flow.fn, "__globals__", {})
+        return {n: _hint(a, names) for n, a in flow.fn.__annotations__.items()}
+
+
+def _hint(annotation: Any, names: dict[str, Any]) -> Any:
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    try:
+        return typing.get_type_hints(holder, names, include_extras=True)["it"]
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return Any
 
 
 def check(flow: Flow, values: Mapping[str, Any]) -> dict[str, Any]:

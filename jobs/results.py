@@ -141,11 +141,12 @@ def _tagged(value: Any, budget: _Budget) -> Any:
     raise Unkept(f"a {type(value).__module__}.{type(value).__qualname__} cannot be kept")
 
 
+_MICROSECOND = timedelta(microseconds=1)
 _KINDS: dict[str, tuple[type, Any, Any]] = {
     "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
     "date": (date, date.isoformat, date.fromisoformat),
     "time": (time, time.isoformat, time.fromisoformat),
-    "seconds": (timedelta, timedelta.total_seconds, lambda s: timedelta(seconds=s)),
+    "microseconds": (timedelta, lambda t: t // _MICROSECOND, lambda n: n * _MICROSECOND),
     "decimal": (Decimal, str, Decimal),
     "uuid": (UUID, str, UUID),
     "bytes": (bytes, bytes.hex, bytes.fromhex),

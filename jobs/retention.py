@@ -15,6 +15,20 @@ _TABLES = ("run_details", "run_events", "task_runs", "run_logs", "run_reads", "r
 _YOUNG = 3600  # seconds: a file that a task has just written may not be told of yet
 
 
+def is_due(connection: Connection, now: int) -> bool:
+    """Whether a day has gone since anybody looked for old runs; says so to everybody else too."""
+    found = connection.rows("SELECT value FROM lake_info WHERE key = 'runs_pruned_at'")
+    if found and int(found[0][0]) > now - 86_400_000:
+        return False
+    with connection.write() as writer:
+        writer.execute(
+            "INSERT INTO lake_info (key, value) VALUES ('runs_pruned_at', :now) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            now=str(now),
+        )
+    return True
+
+
 def prune_runs(connection: Connection, now: int, days: float = DAYS, least: int = LEAST) -> int:
     """Remove runs that ended long ago, but for the newest of each flow; returns how many.
 

@@ -297,6 +297,21 @@ def _prepare_warehouse(uri: str) -> None:
     warehouse.delete([probe])
 
 
+def write_example(found: Settings, name: str) -> Path:
+    """Write an example flow into the lake's folder; returns its path.
+
+    Raises:
+        Conflict: there is a file of that name.
+    """
+    text = (Path(__file__).parent / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    path = found.root / "flows" / f"{name}.py"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.exists():
+        raise Conflict(f"There is a {path} already.")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def migrate(lake: str | None = None, profile: str | None = None) -> list[str]:
     """Bring the metadata store of a lake up to this program; make it, if it is gone.
 

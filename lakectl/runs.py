@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import StoreUnreachable
+from catalog.errors import LakeError, StoreUnreachable
 from jobs import reaper
 from jobs.model import Effect, FlowInfo, Run, RunFilter
 from jobs.states import TERMINAL, State
@@ -208,12 +209,25 @@ class Runs:
         return ordered.run
 
     def close(self) -> None:
-        """End what this process runs and supervises."""
+        """End what this process runs and supervises, and let old runs go, once a day."""
+        if self._home is not None or self._supervisor is not None:
+            self._prune()
         if self._home is not None:
             self._home.keeper.stop()
             self._home.recorder.close()
         if self._supervisor is not None:
             self._supervisor.close()
+
+    def _prune(self) -> None:
+        from jobs import retention
+
+        handles, found = self._lake.handles, self._lake.settings
+        with suppress(LakeError):  # the next command does it
+            if retention.is_due(handles.reader, handles.now()):
+                retention.prune_runs(
+                    handles.reader, handles.now(), found.keep_runs_days, found.keep_runs
+                )
+                retention.prune_results(handles.reader, found.state / "results")
 
     # -- changing -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from catalog.errors import InvalidInput, NotFound, StoreUnreachable
 
 FILE = "lakectl.toml"
 _NO = {"", "0", "false", "no", "off"}  # of a variable that says yes or no
-_KEYS = {"warehouse", "database", "readonly", "verify"}
+_KEYS = {"warehouse", "database", "readonly", "verify", "keep_runs_days", "keep_runs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Settings:
     database: str  # sqlite:///absolute/path or postgresql://…
     readonly: bool = False
     verify: bool = False  # compare checksums before data files are read
+    keep_runs_days: float = 90.0  # for how long runs stay in the history
+    keep_runs: int = 100  # and how many of each flow, however old
 
     @property
     def state(self) -> Path:
@@ -117,7 +119,17 @@ def _from_profile(root: Path, name: str, values: Mapping[str, Any]) -> Settings:
         url = absolute_database(root, database)
     except InvalidInput as error:
         raise InvalidInput(f"{where}: {error.message}", error.hint) from error
-    return Settings(root, name, warehouse, url, **flags)
+    kept = {key: _number(where, key, values[key]) for key in _NUMBERS if key in values}
+    return Settings(root, name, warehouse, url, **flags, **kept)
+
+
+_NUMBERS = ("keep_runs_days", "keep_runs")
+
+
+def _number(where: str, key: str, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InvalidInput(f"{where} says {key} = {value!r}.", "It takes a number, 0 or more.")
+    return int(value) if key == "keep_runs" else float(value)
 
 
 def absolute_warehouse(root: Path, warehouse: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,16 +75,21 @@ class History:
 
     def parameters(self, run_ids: Iterable[str]) -> dict[str, Any]:
         """The parameters of some runs, by id."""
-        wanted = list(run_ids)
-        names = [f"id{_letters(i)}" for i in range(len(wanted))]
-        if not wanted:
-            return {}
-        marks = ", ".join(f":{name}" for name in names)
-        found = self._connection.rows(
-            f"SELECT run_id, parameters FROM run_details WHERE run_id IN ({marks})",
-            **dict(zip(names, wanted, strict=True)),
-        )
+        found = self._by_ids("SELECT run_id, parameters FROM run_details WHERE run_id", run_ids)
         return {str(run): json.loads(text) for run, text in found}
+
+    def names(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """The names of some runs, by id; those that retention has removed are not there."""
+        found = self._by_ids("SELECT id, name FROM runs WHERE id", run_ids)
+        return {str(run): str(name) for run, name in found}
+
+    def _by_ids(self, statement: str, run_ids: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement that ends before IN (…), a few hundred ids at a time."""
+        wanted = list(run_ids)
+        for start in range(0, len(wanted), 300):
+            some = {f"id{_letters(i)}": run for i, run in enumerate(wanted[start : start + 300])}
+            marks = ", ".join(f":{name}" for name in some)
+            yield from self._connection.rows(f"{statement} IN ({marks})", **some)
 
     def run(self, run_id: str) -> Run:
         """One run by its whole id.

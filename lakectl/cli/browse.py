@@ -229,9 +229,12 @@ def versions(ctx: click.Context, name: str, output_form: str | None) -> None:
         _print_objects(found, output_form)
         return
     columns = ["version", "committed_at", "operation", "rows", "rows_added", "rows_deleted"]
-    columns += ["tags", "message", "state", "files", "schema_id"]
+    columns += ["tags", "run", "message", "state", "files", "schema_id"]
     if output_form == "wide" and found:
-        columns = list(found[0])
+        columns = [*found[0], "run"]
+    names = lake.runs.history.names({str(v["run_id"]) for v in found if v["run_id"]})
+    for version in found:
+        version["run"] = names.get(str(version["run_id"]), version["run_id"])
     _print_table(columns, found, output_form)
 
 

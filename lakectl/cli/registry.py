@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Work": (
         Entry("flow", "lakectl.cli.flow:flow", "See which flows there are, and run them."),
         Entry("run", "lakectl.cli.run:run", "See runs, stop them, do them again, undo them."),
+        Entry("limit", "lakectl.cli.limit:limit", "See and set how much may run at once."),
     ),
     "Keep": (
         Entry("doctor", "lakectl.cli.keep:doctor", "Check that the lake is whole, and mend it."),

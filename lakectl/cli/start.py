@@ -28,8 +28,9 @@ from lakectl.cli.options import open_lake
     help="Where metadata lies: sqlite:///path or postgresql://user@host/database.",
 )
 @click.option("--migrate", is_flag=True, help="Bring an existing lake's tables up to date.")
+@click.option("--example", type=click.Choice(["taxi"]), help="Write a flow to begin with.")
 @click.pass_context
-def init(ctx: click.Context, folder: str, warehouse: str, database: str, migrate: bool) -> None:
+def init(ctx: click.Context, /, folder: str, migrate: bool, **given: str | None) -> None:
     """Make a lake in FOLDER (here by default)."""
     from lakectl import root
 
@@ -38,11 +39,18 @@ def init(ctx: click.Context, folder: str, warehouse: str, database: str, migrate
         for sentence in (f"The lake in {folder} is up to date.", *notes):
             output.note(sentence)
         return
-    found, notes = root.init_lake(folder, warehouse=warehouse, database=database)
+    found, notes = root.init_lake(
+        folder, warehouse=str(given["warehouse"]), database=str(given["database"])
+    )
     output.note(f"Made a lake in {found.root}")
     output.note(f"  warehouse  {found.warehouse}")
     for sentence in notes:
         output.note(f"  {sentence}")
+    if given["example"]:
+        place = root.write_example(found, given["example"])
+        output.note(f"  example    {place}")
+        output.note(f"Run it: cd {folder}; lakectl flow run {given['example']} -p months=[1,2]")
+        return
     output.note("Load something: lakectl ingest FILE --into namespace.name")
 
 

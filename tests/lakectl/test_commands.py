@@ -26,6 +26,7 @@ _RUNS: dict[str, str] = {
     "ingest": "ingest more.csv --into nyc.trips --if-seen load",
     "flow": "flow ls",
     "run": "run ls",
+    "limit": "limit set tag:db 2",
     "rollback": "rollback nyc.trips --to v1 --yes",
     "undo": "undo --yes",
     "tag": "tag nyc.trips gold",

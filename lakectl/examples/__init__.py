@@ -1,0 +1,1 @@
+"""Example projects that `lakectl init --example NAME` writes."""
