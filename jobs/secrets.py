@@ -38,9 +38,11 @@ class Masker:
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def learn_environment(self) -> None:
-        """Know of the values of variables that are called like a secret."""
-        values = (v for name, v in os.environ.items() if _OF_ENVIRONMENT.search(name))
-        self.learn(*(value for value in values if len(value) >= 8))
+        """Know of the values of variables that are called like a secret, or hold a password."""
+        for name, value in os.environ.items():
+            if _OF_ENVIRONMENT.search(name) and len(value) >= 8:
+                self.learn(value)
+            self.learn(*(password for _, password, _ in _IN_ADDRESS.findall(value)))
 
     def mask(self, text: str) -> str:
         """The text with every secret replaced."""

@@ -25,7 +25,7 @@ from jobs.states import LIVE, State
 from jobs.store import rows
 
 _FAMILY = (
-    "WITH RECURSIVE family(id) AS (SELECT :id UNION ALL "
+    "WITH RECURSIVE family(id) AS (SELECT CAST(:id AS VARCHAR) UNION ALL "
     "SELECT runs.id FROM runs JOIN family ON runs.parent = family.id) "
 )
 

@@ -47,11 +47,15 @@ _FAULTS = ("KILL", "TERM", "ERROR", "EIO")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def flows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Project]:
+def flows(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
     """Return a project on either kind of store."""
     root = tmp_path / "lake"
     if request.param == "postgres":
-        init_lake(root, database=request.getfixturevalue("postgres_url"))
+        url = request.getfixturevalue("postgres_url")
+        monkeypatch.setenv("LAKECTL_DATABASE", url)  # its password is written nowhere
+        init_lake(root, database=url)
     else:
         init_lake(root)
     with open_lake(root) as lake:
