@@ -37,7 +37,7 @@ class Keeper:
         self._connection = connection
         self._on_cancel = on_cancel
         self._on_lost = on_lost
-        self._told: set[str] = set()
+        self._told: set[tuple[str, int]] = set()
         self._renewed: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True, name="lakectl-keeper")
@@ -72,33 +72,29 @@ class Keeper:
                 # Nobody else has seen the lease end while the store is away for all; a server may
                 # be away for this machine only, so there the run ends before its lease does.
                 if self._connection.is_postgres and now - since > LEASE / 1000 - 5:
-                    self._tell_lost(run_id)
+                    self._judge(run_id, fence, None)
                 continue
             self._renewed[run_id] = now
-            self._judge(run_id, state)
+            self._judge(run_id, fence, state)
 
     def _look(self, held: dict[str, int]) -> None:
-        for run_id in held:
+        for run_id, fence in held.items():
             try:
                 found = self._connection.rows(
                     "SELECT state, fence FROM runs WHERE id = :id", id=run_id
                 )
             except StoreUnreachable:
                 return
-            if run_id in self._recorder.held():
-                ours = found and int(found[0][1]) == held[run_id]
-                self._judge(run_id, State(found[0][0]) if ours else None)
+            ours = found and int(found[0][1]) == fence
+            self._judge(run_id, fence, State(found[0][0]) if ours else None)
 
-    def _judge(self, run_id: str, state: State | None) -> None:
-        if run_id not in self._recorder.held():  # it has ended meanwhile
+    def _judge(self, run_id: str, fence: int, state: State | None) -> None:
+        """Tell of what was found; not of a run that has ended, or was claimed anew, meanwhile."""
+        if self._recorder.held().get(run_id) != fence or (run_id, fence) in self._told:
             return
         if state is None:
-            self._tell_lost(run_id)
-        elif state is State.CANCELLING and run_id not in self._told:
-            self._told.add(run_id)
-            self._on_cancel(run_id)
-
-    def _tell_lost(self, run_id: str) -> None:
-        if run_id not in self._told:
-            self._told.add(run_id)
+            self._told.add((run_id, fence))
             self._on_lost(run_id)
+        elif state is State.CANCELLING:
+            self._told.add((run_id, fence))
+            self._on_cancel(run_id)
