@@ -130,10 +130,14 @@ class Direct:
             return False
         for row in self._keepers[run_id].rest():
             self._add("log", run_id, row)
-        self.flush()
         reason = None if reason is None else masker.mask(reason)
         told = {name: masker.masked(value) for name, value in told.items()}
-        moved = self.moves.move(run_id, state, fence, reason, **told)
+        with self._writing:  # what is being written now goes before
+            with self._changed:
+                batch = self._batches.pop(run_id, None)
+                self._waiting = sum(map(len, self._batches.values()))
+                self._changed.notify_all()
+            moved = self.moves.move(run_id, state, fence, reason, batch=batch, **told)
         self.forget(run_id)
         return moved
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 Job = Callable[[], None]
+_MOST_QUEUED = 1_000
 
 
 class TaskRunner:
@@ -60,14 +61,27 @@ class Runner:
     def __init__(self, most: int) -> None:
         self._most = most
         self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)
+        self._room = threading.Condition(lock)
+        self._full = 0  # how many wait for room
         self._threads = 0
         self._idle = 0
         self._closed = False
 
-    def put(self, job: Job) -> None:
-        """Run a job as soon as a thread is free; it must not raise."""
+    def put(self, job: Job, *, patiently: bool = False) -> None:
+        """Run a job as soon as a thread is free; it must not raise.
+
+        Args:
+            job: what to run.
+            patiently: wait while very many are queued, so that they do not fill the memory. Not
+                for a thread of this runner, which would wait for itself.
+        """
         with self._changed:
+            if patiently and len(self._jobs) >= _MOST_QUEUED:
+                self._full += 1
+                self._room.wait_for(lambda: len(self._jobs) < _MOST_QUEUED)
+                self._full -= 1
             self._jobs.append(job)
             if self._idle:
                 self._changed.notify()
@@ -102,6 +116,8 @@ class Runner:
                     self._threads -= 1
                     return
                 job = self._jobs.popleft()
+                if self._full:
+                    self._room.notify()
             job()
             del job  # an idle thread must not keep the last result alive
 

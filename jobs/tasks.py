@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INFO, WARNING, ERROR = 20, 30, 40
 
 
-@dataclass
+@dataclass(slots=True)
 class Job:
     """A task run under way."""
 
@@ -182,7 +182,8 @@ def _put(job: Job) -> None:
 
         chosen = run.flow.options.task_runner or ThreadPoolTaskRunner()
         run.runner = (chosen() if isinstance(chosen, type) else chosen).start()
-    run.runner.put(lambda: _in_thread(job))
+    # A task that submits others stands in a thread of the runner itself.
+    run.runner.put(lambda: _in_thread(job), patiently=task_scope.get() is None)
 
 
 def _in_thread(job: Job) -> None:

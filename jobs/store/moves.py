@@ -19,6 +19,7 @@ from catalog.metadata.dbapi import Connection, Writer
 from jobs import machine
 from jobs.model import Details, Holder
 from jobs.states import HELD, TERMINAL, State, sources
+from jobs.store import records
 
 LEASE = 30_000  # ms
 PATIENCE = 60.0  # seconds for which a store that does not answer is asked again
@@ -149,7 +150,7 @@ class Moves:
             fence: what `claim` gave.
             reason: why, for people.
             told: `due_at` of a run that is tried again; `error` and `post_mortem` of one that
-                ended; `inputs`.
+                ended; `inputs`; a `batch` of what it told last, for the same transaction.
         """
         return self._moved(run_id, after, "holder", fence, {**told, "reason": reason})
 
@@ -164,6 +165,8 @@ class Moves:
         assignments, values = _assignments(after, self._now(), told)
 
         def work(writer: Writer, token: str) -> bool:
+            if told.get("batch") is not None:
+                records.add(writer, told["batch"])
             moved = writer.execute(
                 f"UPDATE runs SET {assignments} WHERE id = :id AND fence = :fence "
                 f"AND state IN ({before})",

@@ -44,17 +44,19 @@ def write(connection: Connection, batches: Sequence[Batch]) -> None:
     """
     with connection.write() as writer:
         for batch in batches:
-            held = writer.rows(
-                "SELECT 1 FROM runs WHERE id = :id AND fence = :fence AND ended_at IS NULL",
-                id=batch.run_id,
-                fence=batch.fence,
-            )
-            if held:
-                _write(writer, batch)
+            add(writer, batch)
         faults.reach("run.recorded")
 
 
-def _write(writer: Writer, batch: Batch) -> None:
+def add(writer: Writer, batch: Batch) -> None:
+    """Write a batch inside a transaction; nothing for a run that its sender holds no longer."""
+    held = writer.rows(
+        "SELECT 1 FROM runs WHERE id = :id AND fence = :fence AND ended_at IS NULL",
+        id=batch.run_id,
+        fence=batch.fence,
+    )
+    if not held:
+        return
     run = {"run": batch.run_id}
     if batch.tasks:
         writer.many(_TASK, [run | _task(row) for row in batch.tasks.values()])

@@ -24,7 +24,17 @@ from pathlib import Path
 
 from tests.bench.measuring import Broken, Figure
 
-BENCHES = ("startup", "sql", "preview", "commits", "writers", "first_paint", "ingest")
+BENCHES = (
+    "startup",
+    "sql",
+    "preview",
+    "commits",
+    "writers",
+    "first_paint",
+    "ingest",
+    "flows",
+    "history",
+)
 _HEAD = ("what", "ours", "floor", "ratio", "median", "bound", "")
 _LINE = "{:<46} {:>10} {:>10} {:>6} {:>6} {:>7}  {}"
 
