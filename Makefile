@@ -46,7 +46,7 @@ pictures: $(STAMP)  ## redraw the pictures of the screens (look at them before y
 	$(BIN)/python docs/draw_pictures.py demo-lake
 
 docs: $(STAMP)  ## run the examples of the pages and write what they print into them
-	$(BIN)/python docs/run_examples.py docs/TOUR.md README.md
+	$(BIN)/python docs/run_examples.py docs/TOUR.md docs/FLOWS.md README.md
 
 clean:  ## remove what the other verbs made
 	rm -rf $(VENV) .oracle demo-lake build *.egg-info

@@ -18,15 +18,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jobs import naming
+
 _BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ON_DEMO = "<!-- on a demo lake -->"
 _HOME = "/home/ana"  # stands for the scratch folder
 # What differs from run to run: moments, ages, sizes that follow them, seconds, ids.
 _CHANGES = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00(:00)?|Z)?"), "MOMENT"),
-    (re.compile(r"\b\d+(\.\d+)? s\b"), "SECONDS"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\.\d{3}\b"), "CLOCK"),
+    (re.compile(r"\b\d+(\.\d+)? m?s\b"), "SECONDS"),
     (re.compile(r"\b(\d+(\.\d+)? (B|kB|MB)|\d+[smh]|now)\b"), "AMOUNT"),
     (re.compile(r"\b(\d{15,}|[0-9a-f]{32}|\d{5}-[0-9a-f-]{36})\b"), "ID"),
+    (re.compile(rf"\b({'|'.join(naming.FIRST)})-({'|'.join(naming.SECOND)})\b"), "RUN"),
+    (re.compile(r"\b(held|process) \d+\b"), "NUMBER"),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )
@@ -77,7 +82,10 @@ def _console(text: str, lake: Path) -> str:
         command = [line]
         while command[-1].endswith("\\"):
             command.append(next(lines))
-        out += "\n".join(command) + "\n" + _run("\n".join(command)[2:], lake)
+        while "<<" in command[0] and command[-1] != "> END":  # a text that goes to the command
+            command.append(next(lines))
+        text = "\n".join(re.sub(r"^> ?", "", line) for line in command)
+        out += "\n".join(command) + "\n" + _run(text[2:], lake)
     return out
 
 

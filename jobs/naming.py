@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.errors import InvalidInput
 
-_FIRST = (
+FIRST = (
     "able amber ample apt azure bold brave brisk bright calm clear clever cobalt cool coral "
     "crisp daring deft eager early earnest easy fair fast fearless fine firm fleet fond frank "
     "fresh gentle glad golden good grand green happy hardy honest humble indigo jolly keen kind "
@@ -17,7 +17,7 @@ _FIRST = (
     "silent silver smart smooth snug solid spry steady still stout sunny swift tame teal tidy "
     "trim true upbeat vivid warm wise witty young zesty"
 ).split()
-_SECOND = (
+SECOND = (
     "adder alpaca badger bass bear beaver bee bison boar bobcat carp cat cobra cod condor cougar "
     "crab crane cricket crow deer dingo dove duck eagle eel egret elk falcon ferret finch fox "
     "frog gecko goat goose grebe gull hare hawk heron horse ibex ibis jackal jay kite koala "
@@ -30,8 +30,8 @@ _SECOND = (
 
 def two_words(number: int) -> str:
     """A name such as `brave-otter`, chosen by a number: 10,000 of them."""
-    first, second = divmod(number, len(_SECOND))
-    return f"{_FIRST[first % len(_FIRST)]}-{_SECOND[second]}"
+    first, second = divmod(number, len(SECOND))
+    return f"{FIRST[first % len(FIRST)]}-{SECOND[second]}"
 
 
 def from_template(template: str | Callable[[], str], values: Mapping[str, Any], whose: str) -> str:

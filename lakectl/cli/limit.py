@@ -24,7 +24,7 @@ def ls(ctx: click.Context, output_form: str | None) -> None:
         flow = name.removeprefix("flow:")
         uses = slots.uses(name)
         held = slots.held_of_flow(flow) if flow != name else len(uses)
-        rows.append((name, allowed, held, sorted({use.run for use in uses})))
+        rows.append((name, allowed, held, ", ".join(sorted({use.run for use in uses}))))
     output.print_rows(("name", "slots", "used", "held_by"), rows, output_form)
 
 

@@ -106,7 +106,9 @@ def _artifacts(lake: Lake, found: Run) -> None:
         if artifact.kind == "table":
             output.print_rows(artifact.body["columns"], artifact.body["rows"], "table")
         else:
-            output.print_line(str(artifact.body))
+            body = artifact.body
+            whole = isinstance(body, float) and body.is_integer()
+            output.print_line(str(int(body) if whole else body))
 
 
 def _post_mortem(told: Any) -> None:
