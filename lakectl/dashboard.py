@@ -11,9 +11,10 @@ from catalog.model import (
     Version,
 )
 from lakectl.lake import Lake
+from lakectl.work_backend import WorkBackend
 
 
-class LakeBackend:
+class LakeBackend(WorkBackend):
     """`screens.backend.Backend` over an open lake; called from worker threads."""
 
     def __init__(self, lake: Lake) -> None:
