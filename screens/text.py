@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 NULL = "·"
+_LAST = 253_402_300_799_000  # the last second of the year 9999
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CODED = frozenset({"Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _MARKS_IN_A_ROW = 4
@@ -170,6 +171,25 @@ def age(moment: datetime, now: datetime) -> str:
     if days < 90:
         return f"{days:.0f}d"
     return f"{days / 30.44:.0f}mo" if days < 730 else f"{days / 365.25:.0f}y"
+
+
+def duration(milliseconds: int) -> str:
+    """How long something took: `43 ms`, `3.2 s`, `4 m 10 s`, `3 h 12 m`, `2 d 4 h`."""
+    if milliseconds < 1000:
+        return f"{max(0, milliseconds)} ms"
+    seconds = milliseconds // 1000
+    if seconds < 60:
+        return f"{milliseconds // 100 / 10:.1f} s"
+    if seconds < 3600:
+        return f"{seconds // 60} m {seconds % 60} s"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} m"
+    return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
+
+
+def instant(milliseconds: int) -> datetime:
+    """The time that runs keep as milliseconds since 1970; what no calendar has is cut."""
+    return datetime.fromtimestamp(max(0, min(milliseconds, _LAST)) / 1000, UTC)
 
 
 def moment(when: datetime) -> str:
