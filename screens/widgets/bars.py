@@ -15,7 +15,10 @@ _COLOURS = {
     "good": "$text-success", "warn": "$text-warning", "bad": "$text-error", "busy": "$text-muted",
     "tell": "$text-primary",
 }  # fmt: skip
-_TABS = (("1", "datasets", "datasets"), ("2", "SQL", "query"))
+_TABS = (
+    ("1", "datasets", ("datasets", "dataset")), ("2", "SQL", ("query",)),
+    ("3", "flows", ("flows", "launch")), ("4", "runs", ("runs", "run")),
+)  # fmt: skip
 
 
 class TopLine(Widget):
@@ -42,11 +45,11 @@ class TopLine(Widget):
 
     def render(self) -> Content:
         """Crumbs at the left, places at the right."""
-        here = "query" if self._place == "query" else "datasets"
         sign = ("▲ no answer", "$text-error bold") if self._trouble else ("● live", "$text-success")
         right = Content.assemble(
-            *((f"[{k}:{t}] " if p == here else f" {k}:{t}  ", "bold" if p == here else "dim")
-              for k, t, p in _TABS),
+            *((f"[{key}:{tab}]", "bold") if self._place in places else (f" {key}:{tab} ", "dim")
+              for key, tab, places in _TABS),
+            " ",
             sign, " ",
         )  # fmt: skip
         room = max(0, self.size.width - right.cell_length - 2)
@@ -74,7 +77,8 @@ class TabLine(Widget):
     def render(self) -> Content:
         """The tabs, the chosen one in brackets, so that it shows without colour too."""
         tabs = Content.assemble(
-            *((f" [{t}] ", "$accent bold") if t == self._chosen else (f"  {t}  ", "dim")
+            " ",
+            *((f"[{t}]", "$accent bold") if t == self._chosen else (f" {t} ", "dim")
               for t in self.tabs)
         )  # fmt: skip
         facts = cut_end(safe(self._facts), max(0, self.size.width - tabs.cell_length - 2))
