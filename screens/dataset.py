@@ -185,6 +185,10 @@ class DatasetScreen(LakeScreen):
              "runs": self._show_runs}[self._tab]()  # fmt: skip
         self.update_bars()
 
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """A tab was clicked."""
+        self._choose(event.tab.lower())
+
     def on_versions_pane_moved(self, event: VersionsPane.Moved) -> None:
         """Another version is meant: show it, or what differs from the marked one."""
         if event.version != self._version:

@@ -151,6 +151,10 @@ class LakeScreen(Steady, Screen[None]):
         getattr(self, f"do_{command.id}")()
         self.update_bars()
 
+    def on_top_line_chosen(self, event: TopLine.Chosen) -> None:
+        """A place was clicked."""
+        self.action_command(event.command)
+
     def do_copy_line(self) -> None:
         """Copy the shell line that shows what the screen shows."""
         self._copy(commands.view_line(self.context()))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from textual.content import Content
 from textual.widget import Widget
 
-from catalog.errors import LakeError
+from catalog.errors import LakeError, NotFound
 from jobs.model import Artifact, Progress, Read, Run, TaskRun, Write
 from screens import messages, run_told, standing
 from screens.commands import Context
@@ -112,9 +112,10 @@ class RunScreen(LogKeys):
         backend, run_id = self.backend, self.run_id
 
         def read() -> run_told.Known:
-            return run_told.Known(
-                backend.run(run_id), backend.run_details(run_id), backend.run_events(run_id)
-            )
+            run = backend.run(run_id)
+            if run.id != run_id:  # what loads a version may call itself what it likes
+                raise NotFound(f"There is no run with the id {run_id!r}.", "lakectl run ls")
+            return run_told.Known(run, backend.run_details(run_id), backend.run_events(run_id))
 
         self.ask("run", read, self._take, self._failed)
 
@@ -271,7 +272,7 @@ class RunScreen(LogKeys):
         elif self._tab == "timeline" and self._run is not None:
             self.query_one(TimelinePane).fill(self._run, self._book.tasks)
         elif self._tab == "log":
-            self.log_pane.name_tasks(self._book.names)
+            self.log_pane.name_tasks(self._book)
 
     def _data(self) -> tuple[list[Read], list[Write]]:
         return self.backend.run_reads(self.run_id), self.backend.run_writes(self.run_id)
@@ -285,6 +286,10 @@ class RunScreen(LogKeys):
         page = self.query_one("#artifacts", Page)
         page.border_title = Content(f"Artifacts {count(len(artifacts))}")
         page.fill(lines, _NO_ARTIFACT)
+
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """A tab was clicked."""
+        self._choose(event.tab.lower())
 
     def on_grid_moved(self, event: Grid.Moved) -> None:
         """What can be copied or followed is another line now."""

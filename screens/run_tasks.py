@@ -63,10 +63,10 @@ class TaskBook:
         self.tasks = [task for page in self._pages for task in page]
         return more
 
-    @property
-    def names(self) -> dict[int, str]:
-        """What the tasks are called, by number."""
-        return {task.number: task.name for task in self.tasks}
+    def name(self, number: int) -> str:
+        """What a task is called."""
+        page = self._pages[(number - 1) // _PAGE] if 0 < number <= len(self._pages) * _PAGE else ()
+        return next((task.name for task in page if task.number == number), f"task {number}")
 
     def counts(self) -> str:
         """`7 · ✔ 4 · ▸ 1`: how many tasks there are, and how they stand."""
@@ -76,9 +76,20 @@ class TaskBook:
         return " · ".join([f"{len(self.tasks):,}", *told])
 
 
-def tree(tasks: Sequence[TaskRun], below: Mapping[str, Sequence[TaskRun]]) -> list[Row]:
+def row_of(found: Row | TaskRun) -> Row:
+    """A task as a line of its own; lines are made of those that are on the screen only."""
+    if isinstance(found, Row):
+        return found
+    return Row(found, 0, None if found.child_run is None else False)
+
+
+def tree(
+    tasks: Sequence[TaskRun], below: Mapping[str, Sequence[TaskRun]]
+) -> Sequence[Row | TaskRun]:
     """The tasks in their order, those of opened subflows below the line of each."""
-    rows: list[Row] = []
+    if not below:
+        return tasks
+    rows: list[Row | TaskRun] = []
     for task in tasks:
         child = task.child_run
         opened = None if child is None else child in below

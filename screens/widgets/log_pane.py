@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -11,6 +11,7 @@ from textual.content import Content
 from jobs.model import Progress
 from screens.listing import hit
 from screens.run_log import Line, LogBook, level_of
+from screens.run_tasks import TaskBook
 from screens.shared import Shared
 from screens.text import count, instant, plural, safe, short_count
 from screens.widgets.columns import Column
@@ -38,7 +39,7 @@ class LogPane(Container):
         self._found: list[int] = []
         self._skipped = 0
         self._unseen = 0
-        self._tasks: Mapping[int, str] = {}
+        self._tasks: TaskBook | None = None
         self._live = False
 
     def compose(self) -> ComposeResult:
@@ -124,14 +125,16 @@ class LogPane(Container):
         return (Cell(told, "dim"), Cell(name, look or "dim"), *task, text)
 
     def _task_of(self, line: Line) -> str:
-        return "" if line.task is None else self._tasks.get(line.task, f"task {line.task}")
+        if line.task is None:
+            return ""
+        return self._tasks.name(line.task) if self._tasks else f"task {line.task}"
 
     def _hit(self, text: str) -> tuple[int, int] | None:
         return hit(text, (self._word.lower(),)) if self._word else None
 
-    def name_tasks(self, names: Mapping[int, str]) -> None:
+    def name_tasks(self, tasks: TaskBook) -> None:
         """Learn what the tasks are called."""
-        self._tasks = names
+        self._tasks = tasks
         self.grid.refresh()
 
     def _tell(self) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from jobs.model import Run, TaskRun
 from screens import standing
-from screens.run_tasks import Row
+from screens.run_tasks import Row, row_of
 from screens.shared import Shared
 from screens.text import cut_end, duration, instant
 from screens.widgets.columns import Column
@@ -28,7 +28,7 @@ class TasksPane(Grid):
         super().__init__(name="tasks")
         self._shared = shared
 
-    def fill(self, rows: Sequence[Row], counts: str) -> None:
+    def fill(self, rows: Sequence[Row | TaskRun], counts: str) -> None:
         """Show a tree, the cursor where it was."""
         self.border_title = Content(f"Tasks {counts}")
         if not rows:
@@ -49,11 +49,11 @@ class TasksPane(Grid):
     def row(self) -> Row | None:
         """The line under the cursor."""
         if isinstance(self.rows, Listed) and self.cursor < len(self.rows):
-            row: Row = self.rows.items[self.cursor]
-            return row
+            return row_of(self.rows.items[self.cursor])
         return None
 
-    def _task_cells(self, row: Row) -> Sequence[Cell]:
+    def _task_cells(self, found: Row | TaskRun) -> Sequence[Cell]:
+        row = row_of(found)
         task = row.task
         stands = standing.of_task(task)
         taken = standing.took(task, self._shared.milliseconds)

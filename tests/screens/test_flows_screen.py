@@ -197,3 +197,32 @@ async def test_a_flow_that_is_gone_is_told(work, drive):
         assert "There is no flow 'nosuch' here." in driver.text
         await driver.press("f5", "escape")
         assert driver.app.is_running
+
+
+async def test_a_run_that_starts_after_the_form_was_left_takes_nobody_away(work, drive):
+    gate = threading.Event()
+
+    def slow(flow, texts):
+        gate.wait(10)
+        return work.runs["busy-badger"]
+
+    async with drive(Wrapped(work.backend, launch=slow)) as driver:
+        await form(driver)
+        await driver.pilot.press(*"2026", "f5")
+        await driver.pilot.pause(0.1)
+        await driver.pilot.press("escape")
+        await driver.pilot.pause(0.1)
+        gate.set()
+        await driver.settle()
+        assert driver.app.screen.context().place == "datasets"
+
+
+async def test_the_last_line_of_the_form_can_be_clicked(work, drive):
+    work.backend.orders.clear()
+    work.backend.started = work.runs["busy-badger"]
+    async with drive(work.backend) as driver:
+        await form(driver)
+        await driver.press(*"2026")
+        await driver.pilot.click("StartButton")
+        await driver.settle()
+        assert work.backend.orders[0][0] == "launch"

@@ -12,6 +12,7 @@ from wrapped import Wrapped
 from catalog.errors import StoreUnreachable
 from jobs.states import State
 from screens import messages
+from screens.widgets.bars import TabLine, TopLine
 from screens.widgets.log_pane import LogPane
 
 
@@ -276,6 +277,41 @@ async def test_a_store_that_goes_away_leaves_what_was_read(work, drive):
         assert "batch 59" in driver.text
         assert "The store does not answer." in driver.text
         assert "no answer" in driver.text
+
+
+async def test_an_id_that_only_looks_like_a_run_opens_none(work, drive):
+    async with drive(work.backend) as driver:
+        await opened(driver, "latest")
+        assert "There is no run with the id 'latest'." in driver.text
+
+
+async def test_tabs_places_and_runs_can_be_clicked(work, drive):
+    async with drive(work.backend, (140, 40)) as driver:
+        top = driver.app.screen.query_one(TopLine)
+        await driver.pilot.click(TopLine, offset=(top._first + 30, 0))
+        await driver.settle()
+        assert driver.app.screen.context().place == "runs"
+        for _ in range(2):
+            await driver.pilot.click("#runs", offset=(30, 4))
+        await driver.settle()
+        assert driver.app.screen.context().place == "run"
+        await driver.pilot.click(TabLine, offset=(9, 0))
+        await driver.settle()
+        assert driver.app.screen.context().tab == "tasks"
+
+
+async def test_states_show_without_colour(work, drive, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with drive(work.backend) as driver:
+        for keys in (("4",), ("G", "up", "enter"), ("right_square_bracket",), ("3", "enter")):
+            await driver.press(*keys)
+            lines = driver.app.screen._compositor.render_strips()
+            background = driver.app.screen.styles.background
+            for filter_ in driver.app.get_line_filters():
+                lines = [line.apply_filter(filter_, background) for line in lines]
+            styles = [s.style for line in lines for s in line if s.style]
+            colours = [c for s in styles for c in (s.color, s.bgcolor) if c and not c.is_default]
+            assert colours == []
 
 
 @pytest.mark.slow
