@@ -215,7 +215,7 @@ class LakeApp(App[int]):
         """Show the form of a flow."""
         from screens.launch import LaunchScreen
 
-        await self._surface(LaunchScreen(self.shared, event.flow, event.run_id))
+        await self._surface(LaunchScreen(self.shared, event.flow, event.run_id, event.known))
 
     async def on_started(self, event: messages.Started) -> None:
         """Show the run in place of the form that started it."""

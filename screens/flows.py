@@ -197,7 +197,7 @@ class FlowsScreen(LakeScreen):
         if flow.problem is not None:
             self.say("bad", f"{flow.name} cannot be run: {flow.problem}")
             return
-        self.post_message(messages.OpenForm(flow.name))
+        self.post_message(messages.OpenForm(flow.name, known=flow))
 
     def do_flow_runs(self) -> None:
         """List the runs of the flow."""

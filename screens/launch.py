@@ -31,6 +31,7 @@ class LaunchScreen(LakeScreen):
         shared: the lake and the clock.
         flow: the name of the flow.
         run_id: the run whose parameters stand in the fields.
+        known: what was read of the flow already.
     """
 
     DEFAULT_CSS = """
@@ -42,10 +43,17 @@ class LaunchScreen(LakeScreen):
     PLACE = "launch"
     BINDINGS = bindings("launch")
 
-    def __init__(self, shared: Shared, flow: str, run_id: str | None = None) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        flow: str,
+        run_id: str | None = None,
+        known: FlowInfo | None = None,
+    ) -> None:
         super().__init__(shared)
         self._flow = flow
         self._run_id = run_id
+        self._known = known
         self._starting = False
 
     def middle(self) -> Iterable[Widget]:
@@ -62,7 +70,9 @@ class LaunchScreen(LakeScreen):
         self.update_bars()
 
     def _read(self) -> tuple[FlowInfo, Mapping[str, str]]:
-        found = next((f for f in self.backend.flows() if f.name == self._flow), None)
+        found = self._known
+        if found is None:
+            found = next((f for f in self.backend.flows() if f.name == self._flow), None)
         if found is None:
             raise NotFound(
                 f"There is no flow {self._flow!r} here.", "See them with: lakectl flow ls"

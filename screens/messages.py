@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.message import Message
+
+if TYPE_CHECKING:
+    from jobs.model import FlowInfo
 
 
 class OpenDataset(Message):
@@ -38,12 +42,14 @@ class OpenForm(Message):
     Args:
         flow: its name.
         run_id: the run whose parameters stand in the form; without it the defaults do.
+        known: what was read of the flow already; finding it out again is slow.
     """
 
-    def __init__(self, flow: str, run_id: str | None = None) -> None:
+    def __init__(self, flow: str, run_id: str | None = None, known: FlowInfo | None = None) -> None:
         super().__init__()
         self.flow = flow
         self.run_id = run_id
+        self.known = known
 
 
 class Started(Message):

@@ -104,8 +104,8 @@ class RunScreen(LogKeys):
         )
 
     def lake_changed(self) -> None:
-        """A version that the run made, or one that was taken back."""
-        self._read_tab()
+        """A version that the run made, or an order that was given from here."""
+        self.runs_changed()
 
     def runs_changed(self) -> None:
         """Read the run again; what is shown stays until the answer is there."""

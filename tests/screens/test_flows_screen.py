@@ -226,3 +226,17 @@ async def test_the_last_line_of_the_form_can_be_clicked(work, drive):
         await driver.pilot.click("StartButton")
         await driver.settle()
         assert work.backend.orders[0][0] == "launch"
+
+
+async def test_the_form_does_not_read_again_what_the_list_knows(work, drive):
+    asked = []
+
+    def flows():
+        asked.append(True)
+        return work.backend.flows()
+
+    async with drive(Wrapped(work.backend, flows=flows)) as driver:
+        await driver.press("3", "enter")
+        await driver.pilot.pause()
+        assert "the year of the trips" in driver.text
+        assert asked == [True]

@@ -300,6 +300,31 @@ async def test_tabs_places_and_runs_can_be_clicked(work, drive):
         assert driver.app.screen.context().tab == "tasks"
 
 
+async def test_growing_and_shrinking_keeps_everything_in_its_place(work, drive):
+    ways = (("4",), ("enter",), *[("right_square_bracket",)] * 5, ("3",), ("enter",))
+    async with drive(work.backend) as driver:
+        for way in ways:
+            await driver.press(*way)
+            for size in ((140, 40), (20, 5), (1, 1), (80, 24)):
+                await driver.pilot.resize_terminal(*size)
+                await driver.settle()
+        assert driver.app.screen.context().place == "launch"
+
+
+async def test_a_cancelled_run_shows_so_before_the_next_look(fresh_work, drive):
+    run_id, _ = fresh_work.build.running("quick-quail", "etl")
+
+    def cancel(asked):
+        fresh_work.build.moves.ask_cancel(asked, "ana")
+        return "It was asked to stop."
+
+    async with drive(Wrapped(fresh_work.backend, cancel_run=cancel)) as driver:
+        await opened(driver, run_id)
+        await driver.press("c", "y")
+        assert "◌ Cancelling" in driver.text
+        assert "asked to stop by ana" in driver.text
+
+
 async def test_states_show_without_colour(work, drive, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     async with drive(work.backend) as driver:
