@@ -15,7 +15,7 @@ from screens.commands import Context
 from screens.keys import bindings
 from screens.run_log import Line, LogReader
 from screens.run_log_keys import LogKeys
-from screens.run_tasks import TaskBook, tree
+from screens.run_tasks import TaskBook, TaskPage, tree
 from screens.shared import Shared
 from screens.text import count, duration, exact, instant
 from screens.widgets.bars import StatusLine, TabLine
@@ -72,10 +72,6 @@ class RunScreen(LogKeys):
             grid.tell(Notice("Reading …"))
         self._choose("log")
         self.runs_changed()
-
-    def on_resize(self) -> None:
-        """Draw the bars for the new width."""
-        self.call_after_refresh(self._redraw)
 
     @property
     def _run(self) -> Run | None:
@@ -149,14 +145,8 @@ class RunScreen(LogKeys):
 
     def times_changed(self) -> None:
         """Draw the times anew."""
-        self._redraw()
+        self._show_head()
         self._read_tab()
-
-    def _redraw(self) -> None:
-        if self._known is not None and self.is_mounted:
-            self._show_head()
-            if self._tab == "timeline":
-                self._show_tasks()
 
     def _show_head(self) -> None:
         known = self._known
@@ -249,14 +239,13 @@ class RunScreen(LogKeys):
 
     def _read_tasks(self) -> None:
         book, below = self._book, tuple(self._below)
+        live = self._run is not None and self._run.is_live
 
-        def read() -> tuple[dict[int, list[TaskRun]], dict[str, list[TaskRun]]]:
+        def read() -> tuple[dict[int, TaskPage], dict[str, list[TaskRun]]]:
             children = {child: self.backend.run_tasks(child, 0, 1000) for child in below}
-            return book.read(book.wanted()), children
+            return book.read(book.wanted(live)), children
 
-        def taken(
-            found: tuple[dict[int, list[TaskRun]], dict[str, list[TaskRun]]],
-        ) -> bool:
+        def taken(found: tuple[dict[int, TaskPage], dict[str, list[TaskRun]]]) -> bool:
             pages, children = found
             more = book.take(pages)
             self._below.update({c: tasks for c, tasks in children.items() if c in self._below})

@@ -23,50 +23,65 @@ class Row(NamedTuple):
     open: bool | None = None  # of a subflow: whether its tasks stand below it
 
 
+class TaskPage(NamedTuple):
+    """The tasks of a range of numbers, some of which may be missing."""
+
+    tasks: Sequence[TaskRun] = ()
+    more: bool = False  # there are tasks of higher numbers
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one of them can still change."""
+        return any(task.state in LIVE for task in self.tasks)
+
+
 class TaskBook:
     """Every task that is known of one run."""
 
     def __init__(self, backend: Backend, run_id: str) -> None:
         self._backend = backend
         self._run_id = run_id
-        self._pages: list[Sequence[TaskRun]] = []
+        self._pages: list[TaskPage] = []
         self._turn = 0
         self.tasks: list[TaskRun] = []
 
-    def wanted(self) -> list[int]:
-        """Which pages to read: the last, the one after it, and some of those not finished."""
+    def wanted(self, live: bool) -> list[int]:
+        """Which pages to read: the last, and those that are open; of a live run a few of them."""
         last = max(0, len(self._pages) - 1)
-        opened = [at for at, page in enumerate(self._pages[:last])
-                  if any(task.state in LIVE for task in page)]  # fmt: skip
+        opened = [at for at, page in enumerate(self._pages[:last]) if page.is_open]
+        if not live:
+            return [*opened, last]
         turned = opened[self._turn :] + opened[: self._turn]
         self._turn = (self._turn + _AGAIN) % max(1, len(opened))
         return [*turned[:_AGAIN], last]
 
-    def read(self, pages: Sequence[int]) -> dict[int, list[TaskRun]]:
+    def read(self, pages: Sequence[int]) -> dict[int, TaskPage]:
         """Read some pages; blocking."""
         return {at: self._page(at) for at in pages}
 
-    def _page(self, at: int) -> list[TaskRun]:
+    def _page(self, at: int) -> TaskPage:
         found = self._backend.run_tasks(self._run_id, at * _PAGE, _PAGE)
-        return [task for task in found if task.number <= (at + 1) * _PAGE]
+        here = [task for task in found if task.number <= (at + 1) * _PAGE]
+        return TaskPage(here, len(found) == _PAGE)
 
-    def take(self, pages: Mapping[int, Sequence[TaskRun]]) -> bool:
+    def take(self, pages: Mapping[int, TaskPage]) -> bool:
         """Take what was read; returns whether there may be more at once."""
         for at, page in sorted(pages.items()):
             if at == len(self._pages):
                 self._pages.append(page)
             elif at < len(self._pages):
                 self._pages[at] = page
-        more = bool(self._pages) and len(self._pages[-1]) == _PAGE
+        more = bool(self._pages) and self._pages[-1].more
         if more:
-            self._pages.append(())
-        self.tasks = [task for page in self._pages for task in page]
+            self._pages.append(TaskPage())
+        self.tasks = [task for page in self._pages for task in page.tasks]
         return more
 
     def name(self, number: int) -> str:
         """What a task is called."""
-        page = self._pages[(number - 1) // _PAGE] if 0 < number <= len(self._pages) * _PAGE else ()
-        return next((task.name for task in page if task.number == number), f"task {number}")
+        at = (number - 1) // _PAGE
+        page = self._pages[at] if 0 <= at < len(self._pages) else TaskPage()
+        return next((t.name for t in page.tasks if t.number == number), f"task {number}")
 
     def counts(self) -> str:
         """`7 · ✔ 4 · ▸ 1`: how many tasks there are, and how they stand."""

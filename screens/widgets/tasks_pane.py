@@ -76,9 +76,17 @@ class TimelinePane(Grid):
         super().__init__(name="timeline")
         self._shared = shared
         self._start, self._end, self._wide = 0, 1, 10
+        self._filled: tuple[Run, Sequence[TaskRun]] | None = None
+
+    def on_resize(self) -> None:
+        """Draw axis and bars for the new width."""
+        super().on_resize()
+        if self._filled is not None:
+            self.fill(*self._filled)
 
     def fill(self, run: Run, tasks: Sequence[TaskRun]) -> None:
         """Show the tasks of a run over its time, the cursor where it was."""
+        self._filled = run, tasks
         now = self._shared.milliseconds
         begun = [task.started_at for task in tasks[:1] if task.started_at is not None]
         self._start = min([run.started_at or run.created_at, *begun])

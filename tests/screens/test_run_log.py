@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from run_builder import RunBuilder
+from wrapped import Wrapped
 
 from jobs.model import LogLine
+from lakectl.dashboard import LakeBackend
+from lakectl.lake import init_lake, open_lake
 from screens import run_log
 from screens.run_log import LogBook, LogReader, broken, lines_of
 from screens.text import width
@@ -14,16 +18,28 @@ def message(number, text, level=20):
     return LogLine("r", number, 1_795_000_000_000 + number, level, "flow", None, text)
 
 
-class Store:
-    """Answers as the store does: by number, in order."""
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A lake in which nothing but runs is."""
+    folder = tmp_path_factory.mktemp("logs") / "lake"
+    init_lake(folder)
+    with open_lake(folder) as lake:
+        yield LakeBackend(lake), RunBuilder(lake, 1_795_000_000_000)
 
-    def __init__(self, messages):
-        self.messages = list(messages)
-        self.asked = []
 
-    def run_logs(self, run_id, after, limit):
-        self.asked.append((after, limit))
-        return [m for m in self.messages[after : after + limit] if m.number > after]
+def logged(store, texts):
+    """A run that has logged some lines: its backend, its id, and what is asked of its log."""
+    backend, build = store
+    build.now += 1000
+    run_id, fence = build.running("chatty-crow", "etl")
+    build.log(run_id, fence, texts)
+    asked = []
+
+    def run_logs(run_id, after, limit):
+        asked.append((after, limit))
+        return backend.run_logs(run_id, after, limit)
+
+    return Wrapped(backend, run_logs=run_logs), run_id, asked
 
 
 def test_a_message_has_as_many_lines_as_it_has_line_feeds():
@@ -84,24 +100,24 @@ def test_a_window_is_kept_of_a_log_without_end(monkeypatch):
 
 
 @pytest.mark.parametrize("size", [0, 1, 90, 101, 150, 799, 5000])
-def test_a_long_log_is_read_from_near_its_end(monkeypatch, size):
+def test_a_long_log_is_read_from_near_its_end(monkeypatch, store, size):
     monkeypatch.setattr(run_log, "WINDOW", 100)
-    store = Store(message(n, f"l{n}") for n in range(1, size + 1))
-    reader = LogReader(store, "r")
+    backend, run_id, asked = logged(store, [f"l{n}" for n in range(1, size + 1)])
+    reader = LogReader(backend, run_id)
     found, more = [], True
     while more:
         lines, more = reader.read()
         found += lines
-    assert len(found) <= 102
-    assert len(found) >= min(size, 99)
+    assert min(size, 99) <= len(found) <= 102
     assert not found or found[-1].text == f"l{size}"
-    assert len(store.asked) < 40
+    assert len(asked) < 40
 
 
-def test_heavy_lines_are_read_a_few_at_a_time():
-    store = Store(message(n, "x" * 100_000) for n in range(1, 400))
-    reader = LogReader(store, "r")
+def test_heavy_lines_are_read_a_few_at_a_time(monkeypatch, store):
+    monkeypatch.setattr(run_log, "_HEAVY", 40_000)
+    backend, run_id, asked = logged(store, ["x" * 1000] * 900)
+    reader = LogReader(backend, run_id)
     more = True
     while more:
         _, more = reader.read()
-    assert max(limit for _, limit in store.asked) <= 1000
+    assert max(limit for _, limit in asked) <= 250
