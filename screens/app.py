@@ -275,6 +275,8 @@ class LakeApp(App[int]):
                 return
             if choice.dataset:
                 self.post_message(messages.OpenDataset(choice.dataset))
+            elif choice.run:
+                self.post_message(messages.OpenRun(choice.run))
             else:
                 screen.action_command(choice.command)
 

@@ -276,7 +276,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sql", "SQL", "Go to the SQL screen.", "2", SCREENS),
     Command("flows", "flows", "Go to the flows that can be run.", "3", SCREENS),
     Command("runs", "runs", "Go to the runs, the newest first.", "4", SCREENS),
-    Command("palette", "palette", "Find an action of this screen, or any dataset.", "ctrl+p",
+    Command("palette", "palette", "Find an action, any dataset or a recent run.", "ctrl+p",
             SCREENS, (), None, 12),
     Command("help", "help", "Show all keys of this screen.", "question_mark,f1", SCREENS,
             (), None, 4),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
+from textual.geometry import Size
 
 from jobs.model import Progress
 from screens.listing import hit
@@ -28,6 +29,17 @@ _BAR = 24
 _NONE = Notice("No line yet.", ("What the flow logs or prints stands here.",))
 
 
+class LogLines(Grid):
+    """Knows whether it has heard of its size: before that its view may lag behind its cursor."""
+
+    settled = Size(0, 0)
+
+    def on_resize(self) -> None:
+        """Bring the cursor into view."""
+        super().on_resize()
+        self.settled = self.outer_size
+
+
 class LogPane(Container):
     """How far loops have come, the lines, and a line to type into what is searched."""
 
@@ -41,11 +53,12 @@ class LogPane(Container):
         self._unseen = 0
         self._tasks: TaskBook | None = None
         self._live = False
+        self._followed = True  # the end, when lines came the last time
 
     def compose(self) -> ComposeResult:
         """Loops above, lines in the middle, the search below."""
         yield Facts(id="loops")
-        yield Grid(name="log-lines", fit=False)
+        yield LogLines(name="log-lines", fit=False)
         yield LineEdit(name="search", label="/", hint="text in the log", changed=self._search)
 
     def on_mount(self) -> None:
@@ -55,9 +68,9 @@ class LogPane(Container):
         self.grid.tell(Notice("Reading the log …"))
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> LogLines:
         """The lines."""
-        return self.query_one("#log-lines", Grid)
+        return self.query_one(LogLines)
 
     @property
     def edit(self) -> LineEdit:
@@ -67,17 +80,21 @@ class LogPane(Container):
     @property
     def _follows(self) -> bool:
         grid = self.grid
-        at_end = grid.cursor >= len(grid.rows) - 1
-        return at_end and grid.scroll_offset.y >= grid.max_scroll_y - 1
+        if grid.cursor < len(grid.rows) - 1:
+            return False
+        if grid.settled != grid.outer_size:  # the view goes after the cursor in a moment
+            return self._followed
+        return grid.scroll_offset.y >= grid.max_scroll_y - 1
 
     def feed(self, lines: Sequence[Line], skipped: int, live: bool) -> None:
         """Add lines; those who follow see the last, those who look at something keep it."""
-        follows, had = self._follows, len(self.book.shown)
+        had = len(self.book.shown)
+        self._followed = self._follows or not had
         self._skipped, self._live = skipped, live
         gone = self.book.take(lines)
         if not self.book.shown:
             self.grid.tell(_NONE if not self.book.lines else self._hidden())
-        elif follows or not had:
+        elif self._followed:
             self._unseen = 0
             self._show(len(self.book.shown) - 1)
         else:
@@ -151,13 +168,14 @@ class LogPane(Container):
         told = [f"{count(len(self._found))} found · n N"] if self._word else []
         if self._unseen:
             told.append(f"▼ {plural(self._unseen, 'new line')} · f follows")
-        elif self._live and self._follows:
+        elif self._live and self._followed:
             told.append("▼ following")
         grid.border_subtitle = Content(" · ".join(told))
 
     def moved(self) -> None:
         """The cursor stands on another line: at the end nothing is unseen."""
-        if self.grid.cursor >= len(self.grid.rows) - 1:
+        self._followed = self.grid.cursor >= len(self.grid.rows) - 1
+        if self._followed:
             self._unseen = 0
         self._tell()
 

@@ -59,6 +59,7 @@ RUN_WALKS = {
     "read dataset": ("4", "enter", *[RIGHT] * 3, "enter"),
     "artifacts": ("4", "enter", *[RIGHT] * 4, *["pagedown"] * 9, *["right"] * 20),
     "facts": ("4", "enter", *[RIGHT] * 5, *["pagedown"] * 5),
+    "palette": ("ctrl+p", *"of"),
     "orders": ("4", "c", "escape", "x", "escape", "R", "escape", "z"),
     "flows": ("3", "down", "y", "down"),
     "form": ("3", "enter", *"[/x]", "f5", "Y"),

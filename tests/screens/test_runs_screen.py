@@ -246,3 +246,10 @@ async def test_the_number_keys_go_between_flows_runs_and_the_rest(work, drive):
         assert len(driver.app.screen_stack) == 2
         await driver.press("1")
         assert len(driver.app.screen_stack) == 1
+
+
+async def test_the_palette_finds_a_run_from_anywhere(work, drive):
+    async with drive(work.backend) as driver:
+        await driver.press("ctrl+p")
+        await driver.press(*"heron", "enter")
+        assert "runs › sad-heron" in driver.text
