@@ -10,10 +10,12 @@ from catalog.model import (
     SchemaRevision,
     Version,
 )
+from lakectl.order_backend import OrderBackend
 from lakectl.root import Lake
+from lakectl.work_backend import WorkBackend
 
 
-class LakeBackend:
+class LakeBackend(WorkBackend, OrderBackend):
     """`screens.backend.Backend` over an open lake; called from worker threads."""
 
     def __init__(self, lake: Lake) -> None:
@@ -90,4 +92,8 @@ def run_dashboard(lake: Lake) -> int:
     """Open the dashboard and return its exit code."""
     from screens.start import run
 
-    return run(LakeBackend(lake))
+    backend = LakeBackend(lake)
+    try:
+        return run(backend)
+    finally:
+        backend.close_desk()

@@ -34,6 +34,11 @@ class OrderBackend:
                 self._desk = Desk(self._lake)
         return self._desk.ask(question, **about)
 
+    def close_desk(self) -> None:
+        """End the process that imports flows; runs that were started go on."""
+        if self._desk is not None:
+            self._desk.end()
+
     def flows(self) -> list[FlowInfo]:
         """What can be run."""
         from jobs.model import FlowInfo, Parameter
@@ -115,7 +120,7 @@ class Desk:
                 process.stdin.flush()
                 told = json.loads(self._answer(process))
             except (OSError, ValueError) as error:
-                self._end()
+                self.end()
                 raise OperationFailed(
                     "The process that imports flows has ended.", "Look at them: lakectl flow ls"
                 ) from error
@@ -131,7 +136,7 @@ class Desk:
             selector.register(process.stdout, selectors.EVENT_READ)
             while not found.endswith(b"\n"):
                 if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self._end()
+                    self.end()
                     raise DeadlineExceeded(
                         f"A flow file was not imported within {_SECONDS:.0f} s.",
                         "Look which: lakectl flow ls",
@@ -150,7 +155,7 @@ class Desk:
         alive = self._process is not None and self._process.poll() is None
         if self._process is not None and alive and seen == self._seen:
             return self._process
-        self._end()
+        self.end()
         self._seen = seen
         found = self._lake.settings
         self._process = subprocess.Popen(
@@ -166,7 +171,8 @@ class Desk:
         )
         return self._process
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let go of the process; the next question starts another."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

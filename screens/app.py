@@ -22,11 +22,14 @@ from screens.scrub import Scrub
 from screens.shared import Shared
 
 if TYPE_CHECKING:
-    from screens.dataset import DatasetScreen
+    from screens.flows import FlowsScreen
     from screens.query import QueryScreen
+    from screens.runs import RunsScreen
 
 _CRASHED = 70
 _POLL_SECONDS = 1.5
+_PULSE_SECONDS = 0.5  # of what goes on while it is looked at: a log, a clock
+_MOST_SCREENS = 8  # one over another: each of them asks again when the lake changes
 _AGE_SECONDS = 5.0  # between two looks at the clock: ages must not stand still
 _WARM_UP_AFTER = 0.4  # the list of datasets comes first
 
@@ -38,7 +41,7 @@ class LakeApp(App[int]):
         backend: the lake.
         shared: the clock and the like; made from the backend when it is not given.
         poll: seconds between two looks at whether the lake has changed; 0 for never, and then
-            ages stand still too.
+            ages and clocks stand still too.
     """
 
     TITLE = "lakectl"
@@ -54,9 +57,12 @@ class LakeApp(App[int]):
         self.backend = backend
         self._poll = poll
         self._token: str | None = None
+        self._runs_token: str | None = None
         self._lane = Lane()
         self._scrub = Scrub()
         self._query: QueryScreen | None = None
+        self._runs: RunsScreen | None = None
+        self._flows: FlowsScreen | None = None
         self.crash: BaseException | None = None
         self._leaving = False
         if plain or os.environ.get("LAKECTL_THEME") == "ansi":
@@ -73,14 +79,19 @@ class LakeApp(App[int]):
         if self._poll:
             self.set_interval(self._poll, self._look)
             self.set_interval(_AGE_SECONDS, self._age)
+            self.set_interval(_PULSE_SECONDS, self._pulse)
 
     def _start_warm_up(self) -> None:
         threading.Thread(target=self._warm_up, daemon=True, name="lakectl-warm-up").start()
 
     def _warm_up(self) -> None:
         import screens.dataset
+        import screens.flows
+        import screens.launch
         import screens.palette
-        import screens.query  # noqa: F401  # loaded here so that going there is instant
+        import screens.query
+        import screens.run
+        import screens.runs  # noqa: F401  # loaded here so that going there is instant
 
         try:
             self.backend.warm_up()
@@ -91,12 +102,19 @@ class LakeApp(App[int]):
         if isinstance(self.screen, LakeScreen):
             self.screen.time_passed()
 
+    def _pulse(self) -> None:
+        if isinstance(self.screen, LakeScreen):
+            self.screen.pulse()
+
     def _look(self) -> None:
         self.run_worker(self._compare(), group="token", exclusive=True)
 
     async def _compare(self) -> None:
+        def tokens() -> tuple[str, str]:
+            return self.backend.change_token(), self.backend.runs_token()
+
         try:
-            token = await self._lane.ask(self.backend.change_token)
+            token, runs_token = await self._lane.ask(tokens)
         except LakeError:
             self._each_screen(lambda screen: screen.trouble(True))
             return
@@ -104,6 +122,9 @@ class LakeApp(App[int]):
         moved, self._token = self._token not in {None, token}, token
         if moved:
             self.on_lake_changed()
+        moved, self._runs_token = self._runs_token not in {None, runs_token}, runs_token
+        if moved:
+            self.on_runs_changed()
 
     def _each_screen(self, act: Callable[[LakeScreen], None]) -> None:
         for stack in self._screen_stacks.values():
@@ -114,6 +135,10 @@ class LakeApp(App[int]):
     def on_lake_changed(self) -> None:
         """Let every screen ask again."""
         self._each_screen(lambda screen: screen.lake_changed())
+
+    def on_runs_changed(self) -> None:
+        """Let every screen that shows runs ask again."""
+        self._each_screen(lambda screen: screen.runs_changed())
 
     def on_toggle_times(self) -> None:
         """Show times in the other way on every screen."""
@@ -136,15 +161,68 @@ class LakeApp(App[int]):
             self.install_screen(self._query, "query")
         return self._query
 
-    def _dataset_screen(self, name: str) -> DatasetScreen:
-        from screens.dataset import DatasetScreen
+    def _runs_screen(self) -> RunsScreen:
+        """The one list of runs, which keeps its filter and its cursor."""
+        if self._runs is None:
+            from screens.runs import RunsScreen
 
-        return DatasetScreen(self.shared, name)
+            self._runs = RunsScreen(self.shared)
+            self.install_screen(self._runs, "runs")
+        return self._runs
+
+    def _flows_screen(self) -> FlowsScreen:
+        """The one list of flows: what it shows was slow to find out."""
+        if self._flows is None:
+            from screens.flows import FlowsScreen
+
+            self._flows = FlowsScreen(self.shared)
+            self.install_screen(self._flows, "flows")
+        return self._flows
+
+    async def _surface(self, screen: LakeScreen) -> None:
+        """Show a screen: go down to it where it is open, else put it over what is shown."""
+        if screen in self.screen_stack:
+            while self.screen is not screen:
+                await self.pop_screen()
+            return
+        if len(self.screen_stack) >= _MOST_SCREENS:
+            await self._to_list()
+        await self.push_screen(screen)
 
     async def on_open_dataset(self, event: messages.OpenDataset) -> None:
-        """Show a dataset over the list; another one that is open gives way."""
-        await self._to_list()
-        await self.push_screen(self._dataset_screen(event.name))
+        """Show a dataset over the list, or over the run that led to it."""
+        from screens.dataset import DatasetScreen
+
+        if getattr(self.screen, "PLACE", "") != "run":
+            await self._to_list()
+        await self._surface(DatasetScreen(self.shared, event.name, event.version))
+
+    async def on_open_run(self, event: messages.OpenRun) -> None:
+        """Show a run; esc comes back to where one was."""
+        from screens.run import RunScreen
+
+        shown = (s for s in self.screen_stack if isinstance(s, RunScreen))
+        known = next((s for s in shown if s.run_id == event.run_id), None)
+        await self._surface(known or RunScreen(self.shared, event.run_id))
+
+    async def on_open_runs(self, event: messages.OpenRuns) -> None:
+        """Show the runs that a text asks for."""
+        screen = self._runs_screen()
+        screen.narrow(event.wanted)
+        await self._surface(screen)
+
+    async def on_open_form(self, event: messages.OpenForm) -> None:
+        """Show the form of a flow."""
+        from screens.launch import LaunchScreen
+
+        await self._surface(LaunchScreen(self.shared, event.flow, event.run_id, event.known))
+
+    async def on_started(self, event: messages.Started) -> None:
+        """Show the run in place of the form that started it."""
+        if getattr(self.screen, "PLACE", "") == "launch":
+            await self.pop_screen()
+        self.on_runs_changed()
+        await self.on_open_run(messages.OpenRun(event.run_id))
 
     async def _to_list(self) -> None:
         while len(self.screen_stack) > 1:
@@ -157,6 +235,10 @@ class LakeApp(App[int]):
                 await self._go_up()
             case "datasets":
                 await self._to_list()
+            case "flows":
+                await self._surface(self._flows_screen())
+            case "runs":
+                await self._surface(self._runs_screen())
             case "palette":
                 self._open_palette()
             case "help":
@@ -171,8 +253,7 @@ class LakeApp(App[int]):
     async def on_open_query(self, event: messages.OpenQuery) -> None:
         """Go to the SQL screen."""
         query = self._query_screen()
-        if query not in self.screen_stack:
-            await self.push_screen(query)
+        await self._surface(query)
         if event.text:
             query.put(event.text)
 
@@ -194,6 +275,8 @@ class LakeApp(App[int]):
                 return
             if choice.dataset:
                 self.post_message(messages.OpenDataset(choice.dataset))
+            elif choice.run:
+                self.post_message(messages.OpenRun(choice.run))
             else:
                 screen.action_command(choice.command)
 

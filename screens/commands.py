@@ -23,6 +23,11 @@ class Context(NamedTuple):
     running: bool = False  # a query is under way
     cell: str | None = None
     filter: str = ""
+    run: str | None = None  # the id of the run under the cursor, or shown
+    live: bool = False  # that run has not ended
+    wrote: bool = False  # that run may have written: it started once
+    flow: str | None = None
+    options: str = ""  # of the shell line: what a list is narrowed to, what a form holds
 
 
 Check = Callable[[Context], str | None]
@@ -80,6 +85,10 @@ def fill(template: str, context: Context) -> str:
         after=f"v{compared[-1]}" if compared else "VERSION",
         at=f" --at v{version}" if version is not None and version != context.current else "",
         sql=shlex.quote(" ".join(context.sql.split())) if context.sql.strip() else "'SELECT …'",
+        run=shlex.quote(context.run or "RUN"),
+        flow=shlex.quote(context.flow or "FLOW"),
+        options=f" {context.options}" if context.options else "",
+        follow=" -f" if context.live else "",
     )
 
 
@@ -140,9 +149,39 @@ def _idle(context: Context) -> str | None:
     return "A query is running: esc cancels it." if context.running else None
 
 
-SCREENS = ("datasets", "dataset", "query")
+def _run(context: Context) -> str | None:
+    return None if context.run else "No run is under the cursor."
+
+
+def _live(context: Context) -> str | None:
+    return None if context.live else "The run has ended: there is nothing to cancel."
+
+
+def _ended(context: Context) -> str | None:
+    return "The run has not ended yet: c cancels it." if context.live else None
+
+
+def _wrote(context: Context) -> str | None:
+    return None if context.wrote else "The run never started: there is nothing to undo."
+
+
+def _flow(context: Context) -> str | None:
+    return None if context.flow else "No flow is under the cursor."
+
+
+def _tab(*tabs: str) -> Check:
+    """The action belongs to some of the tabs of a screen that has tabs."""
+    told = f"Works on the tab {' and '.join(t.title() for t in tabs)}."
+    return lambda context: None if context.tab in tabs else told
+
+
+SCREENS = ("datasets", "dataset", "query", "flows", "launch", "runs", "run")
 _DATASETS, _DATASET, _QUERY = ("datasets",), ("dataset",), ("query",)
 _EITHER = ("datasets", "dataset")
+_RUNS, _RUN, _FLOWS, _FORM = ("runs",), ("run",), ("flows",), ("launch",)
+_WORK = ("runs", "run")
+_TABBED = ("dataset", "run")
+_LISTS = ("datasets", "dataset", "flows", "runs", "run")
 
 COMMANDS: tuple[Command, ...] = (
     Command("open", "open", "Open the dataset, or fold a namespace.", "enter", _DATASETS,
@@ -153,9 +192,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("tree", "tree", "Group by namespace, or show one flat list.", "v", _DATASETS,
             (), None, 9),
     Command("fold", "fold", "Fold or unfold the namespace.", "space", _DATASETS),
-    Command("previous_tab", "tab", "Go to the tab at the left.", "left_square_bracket", _DATASET,
+    Command("previous_tab", "tab", "Go to the tab at the left.", "left_square_bracket", _TABBED,
             (), None, 2),
-    Command("next_tab", "tab", "Go to the tab at the right.", "right_square_bracket", _DATASET,
+    Command("next_tab", "tab", "Go to the tab at the right.", "right_square_bracket", _TABBED,
             (), None, 2),
     Command("look", "rows", "Show the rows of the version under the cursor.", "enter", _DATASET,
             (_versions_tab, _version), "lakectl preview {dataset}{at}", 1),
@@ -173,6 +212,10 @@ COMMANDS: tuple[Command, ...] = (
             (_version,), "lakectl tag {dataset} TAG --at {version}", 8),
     Command("query", "SQL on it", "Query this dataset at this version.", "s", _EITHER,
             (_dataset,), None, 6),
+    Command("version_run", "its run", "Open the run that wrote the version.", "o", _DATASET,
+            (_versions_tab, _version, _run), "lakectl run show {run}", 9),
+    Command("reach", "run", "Open the run under the cursor.", "enter", _DATASET,
+            (_tab("runs"), _run), "lakectl run show {run}", 1),
     Command("run", "run", "Run the query.", "ctrl+j,f5", _QUERY, (_sql, _idle),
             "lakectl sql {sql}", 1, True),
     Command("cancel", "cancel", "Cancel the running query.", "escape", _QUERY,
@@ -181,18 +224,59 @@ COMMANDS: tuple[Command, ...] = (
             (), None, 6, True),
     Command("newer_query", "history", "Bring back the query after.", "f8,alt+down", _QUERY,
             (), None, 6, True),
+    Command("filter_flows", "filter", "Filter by parts of names.", "slash", _FLOWS, (), None, 2),
+    Command("form", "run", "Fill in the parameters of the flow, and run it.", "enter,x,L", _FLOWS,
+            (_flow,), "lakectl flow run {flow}", 1),
+    Command("flow_runs", "its runs", "List the runs of the flow.", "o", _FLOWS, (_flow,),
+            "lakectl run ls --flow {flow}", 6),
+    Command("launch", "run", "Run the flow with what stands in the form.", "ctrl+j,f5", _FORM,
+            (), "lakectl flow run {flow}{options}", 1, True),
+    Command("filter_runs", "filter", "Filter: words, state:, flow:, since:2h, until:.",
+            "slash", _RUNS, (), None, 2),
+    Command("open_run", "open", "Open the run.", "enter", _RUNS, (_run,),
+            "lakectl run show {run}", 1),
+    Command("follow_link", "go", "Open the dataset or the run under the cursor.", "enter", _RUN,
+            (_tab("tasks", "timeline", "data"),), None, 1),
+    Command("unfold", "unfold", "Show or hide the tasks of the subflow.", "space", _RUN,
+            (_tab("tasks"),)),
+    Command("find", "search", "Search the log.", "slash", _RUN, (_tab("log"),), None, 4),
+    Command("find_next", "next", "Go to the next line that was found.", "n", _RUN,
+            (_tab("log"),)),
+    Command("find_previous", "previous", "Go to the line that was found before.", "N", _RUN,
+            (_tab("log"),)),
+    Command("level_debug", "debug", "Show every line of the log.", "d", _RUN, (_tab("log"),)),
+    Command("level_info", "info", "Hide the debug lines of the log.", "i", _RUN, (_tab("log"),)),
+    Command("level_warning", "levels", "Show only warnings and errors of the log.", "w", _RUN,
+            (_tab("log"),), None, 9),
+    Command("level_error", "levels", "Show only errors of the log.", "e", _RUN, (_tab("log"),),
+            None, 9),
+    Command("wrap", "wrap", "Break long lines of the log, or do not.", "W", _RUN, (_tab("log"),)),
+    Command("follow", "follow", "Go to the end of the log and follow it.", "f", _RUN,
+            (_tab("log"),), "lakectl run logs {run} -f", 8),
+    Command("cancel_run", "cancel", "Ask the run to stop.", "c", _WORK, (_run, _live),
+            "lakectl run cancel {run}", 6),
+    Command("rerun", "again", "Run it again with the same parameters.", "x", _WORK, (_run,),
+            "lakectl run rerun {run}", 7),
+    Command("edit_run", "edit", "Change its parameters and run it again.", "X", _WORK, (_run,),
+            "lakectl flow run {flow}", 8),
+    Command("resume_run", "resume", "Run again only what it did not finish.", "R", _WORK,
+            (_run, _ended), "lakectl run resume {run}", 8),
+    Command("undo_run", "undo", "Put back every dataset that the run wrote.", "z", _WORK,
+            (_run, _ended, _wrote), "lakectl run undo {run}", 10),
     Command("up_screen", "back", "Go back up; clear the filter or the mark first.", "escape",
             SCREENS, (_above,), None, 3),
     Command("undo", "undo", "Take the last change of the lake back.", "z", _EITHER,
             (), "lakectl undo", 10),
-    Command("refresh", "refresh", "Read everything anew.", "r", _EITHER),
+    Command("refresh", "refresh", "Read everything anew.", "r", _LISTS),
     Command("copy", "copy", "Copy the cell or the name under the cursor.", "y", SCREENS, (_cell,)),
     Command("copy_line", "copy CLI", "Copy the shell line that does the same.", "Y", SCREENS,
             (), None, 11),
     Command("absolute", "times", "Show times as ages or as dates.", "T", SCREENS),
     Command("datasets", "datasets", "Go to the list of datasets.", "1", SCREENS),
     Command("sql", "SQL", "Go to the SQL screen.", "2", SCREENS),
-    Command("palette", "palette", "Find an action of this screen, or any dataset.", "ctrl+p",
+    Command("flows", "flows", "Go to the flows that can be run.", "3", SCREENS),
+    Command("runs", "runs", "Go to the runs, the newest first.", "4", SCREENS),
+    Command("palette", "palette", "Find an action, any dataset or a recent run.", "ctrl+p",
             SCREENS, (), None, 12),
     Command("help", "help", "Show all keys of this screen.", "question_mark,f1", SCREENS,
             (), None, 4),
@@ -239,7 +323,13 @@ _VIEWS = {
     "dataset.diff": "lakectl diff {dataset} {before} {after}",
     "dataset.preview": "lakectl preview {dataset}{at}",
     "dataset.stats": "lakectl stats {dataset}{at}",
+    "dataset.runs": "lakectl versions {dataset}",
     "query": "lakectl sql {sql}",
+    "flows": "lakectl flow ls",
+    "launch": "lakectl flow run {flow}{options}",
+    "runs": "lakectl run ls{options}",
+    "run": "lakectl run show {run}",
+    "run.log": "lakectl run logs {run}{follow}",
 }
 
 
@@ -249,6 +339,8 @@ def view_line(context: Context) -> str:
     if place == "dataset":
         compares = context.tab == "versions" and context.marked not in {None, context.version}
         place = "dataset.diff" if compares else f"dataset.{context.tab}"
+    elif place == "run" and context.tab == "log":
+        place = "run.log"
     elif place == "datasets" and context.dataset:
         return fill("lakectl show {dataset}", context)
     return fill(_VIEWS[place], context)

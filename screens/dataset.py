@@ -10,13 +10,13 @@ from textual.widget import Widget
 
 from catalog.errors import LakeError
 from catalog.model import Dataset, DatasetDiff, QueryResult, SchemaRevision, Version
-from catalog.schema import ChangeKind, diff
 from screens import messages
 from screens.commands import Context, tag_line
 from screens.keys import bindings
 from screens.lake_screen import LakeScreen
+from screens.leaving import leaving
 from screens.shared import Shared
-from screens.text import count, plural, short_count, signed, size
+from screens.text import count, short_count, size
 from screens.widgets.bars import StatusLine, TabLine
 from screens.widgets.grid import Grid
 from screens.widgets.notice import Notice
@@ -24,30 +24,38 @@ from screens.widgets.results import notice_of, rounded, show_all, show_paged
 from screens.widgets.rows import PAGE
 from screens.widgets.schema_pane import SchemaPane
 from screens.widgets.slider import Slider
+from screens.widgets.users_pane import Use, UsersPane, uses_of
 from screens.widgets.versions_pane import VersionsPane
 
-TABS = ("Schema", "Versions", "Preview", "Stats")
-_FIRST = {"schema": "#fields", "versions": "#version-list", "preview": "#rows", "stats": "#profile"}
+TABS = ("Schema", "Versions", "Preview", "Stats", "Runs")
+_FIRST = {"schema": "#fields", "versions": "#version-list", "preview": "#rows",
+          "stats": "#profile", "runs": "#runs-pane"}  # fmt: skip
 _EXACT = ("column", "type", "min", "max")
 _NO_ROWS = Notice("No rows.", ("This version is empty.",))
 _UNLOADED = Notice("Nothing to show yet.", ("Nothing was loaded into this dataset.",), "warn")
 
 
 class DatasetScreen(LakeScreen):
-    """The details of one dataset in four tabs."""
+    """The details of one dataset in five tabs.
+
+    Args:
+        shared: the lake and the clock.
+        name: the dataset.
+        version: begin at this version among the others, instead of with the schema.
+    """
 
     PLACE = "dataset"
     CSS_PATH = "dataset.tcss"
     BINDINGS = bindings("dataset")
 
-    def __init__(self, shared: Shared, name: str) -> None:
+    def __init__(self, shared: Shared, name: str, version: int | None = None) -> None:
         super().__init__(shared)
         self.dataset_name = name
         self._dataset: Dataset | None = None
         self._versions: Sequence[Version] = ()
         self._schemas: Sequence[SchemaRevision] = ()
-        self._tab = "schema"
-        self._version: int | None = None
+        self._tab = "schema" if version is None else "versions"
+        self._version = version
         self._marked: int | None = None
         self._looks = False  # at rows that were opened from the versions
         self._read: dict[str, int | None] = {}  # the version that each grid holds
@@ -61,13 +69,14 @@ class DatasetScreen(LakeScreen):
         profile = Grid(name="profile", cells=True, fit=False)
         yield Container(Slider(id="slider"), rows, id="preview-pane", classes="pane")
         yield Container(profile, id="stats-pane", classes="pane")
+        yield UsersPane(self.shared)
 
     def on_mount(self) -> None:
         """Paint, and only then ask."""
         self.lead("datasets", self.dataset_name)
         for grid in self.query(Grid):
             grid.tell(Notice("Reading …"))
-        self._choose("schema")
+        self._choose(self._tab)
         self.lake_changed()
 
     def on_resize(self) -> None:
@@ -88,7 +97,21 @@ class DatasetScreen(LakeScreen):
             current=self._dataset.summary.version if self._dataset else None,
             marked=self._marked,
             cell=cell,
+            run=self._run_id,
         )
+
+    @property
+    def _run_id(self) -> str | None:
+        """The run that wrote the version, or the one under the cursor of the last tab."""
+        if self._tab == "runs":
+            use = self.query_one(UsersPane).use
+            return use.run_id if use else None
+        return next((v.run_id for v in self._versions if v.version == self._version), None)
+
+    def runs_changed(self) -> None:
+        """Read again who read it: readers leave the dataset as it is."""
+        if self._tab == "runs" and self._dataset is not None:
+            self._show_runs()
 
     def lake_changed(self) -> None:
         """Read the dataset again; what is shown stays until the answer is there."""
@@ -104,7 +127,7 @@ class DatasetScreen(LakeScreen):
         self._dataset, self._versions, self._schemas = found
         self.trouble(False)
         summary = self._dataset.summary
-        followed = before is None or self._version == before.summary.version
+        followed = before is not None and self._version == before.summary.version
         known = any(v.version == self._version for v in self._versions)
         if followed or not known:
             self._version = summary.version or None
@@ -158,8 +181,13 @@ class DatasetScreen(LakeScreen):
         self.query_one(TabLine).show(self._tab.title(), self._facts())
         if self._dataset is not None:
             {"schema": lambda: None, "versions": self._show_version,
-             "preview": self._show_preview, "stats": self._show_stats}[self._tab]()  # fmt: skip
+             "preview": self._show_preview, "stats": self._show_stats,
+             "runs": self._show_runs}[self._tab]()  # fmt: skip
         self.update_bars()
+
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """A tab was clicked."""
+        self._choose(event.tab.lower())
 
     def on_versions_pane_moved(self, event: VersionsPane.Moved) -> None:
         """Another version is meant: show it, or what differs from the marked one."""
@@ -172,6 +200,11 @@ class DatasetScreen(LakeScreen):
     def on_grid_moved(self) -> None:
         """What can be copied is another cell now."""
         self.update_bars()
+
+    def on_grid_chosen(self, event: Grid.Chosen) -> None:
+        """A second click on a run opens it."""
+        if event.grid.id == "runs-pane":
+            self.action_command("reach")
 
     def _show_version(self) -> None:
         if self._marked is not None and self._version not in {None, self._marked}:
@@ -248,6 +281,15 @@ class DatasetScreen(LakeScreen):
         self.ask("profile", lambda: self.backend.stats(self.dataset_name, version), shown,
                  self._into(grid, f"v{version} cannot be profiled."))  # fmt: skip
 
+    def _show_runs(self) -> None:
+        name, versions = self.dataset_name, self._versions
+
+        def shown(uses: Sequence[Use]) -> None:
+            self.query_one(UsersPane).fill(uses)
+            self.update_bars()
+
+        self.ask("uses", lambda: uses_of(self.backend, name, versions), shown)
+
     def do_next_tab(self) -> None:
         """Go to the tab at the right."""
         self._turn(+1)
@@ -270,6 +312,14 @@ class DatasetScreen(LakeScreen):
         column, comment = self.query_one(SchemaPane).comment
         nothing = "has no comment: lakectl annotate --column gives it one."
         self.say("tell", f"{column}: {comment}" if comment else f"{column} {nothing}")
+
+    def do_reach(self) -> None:
+        """Open the run under the cursor."""
+        self.post_message(messages.OpenRun(self._run_id or ""))
+
+    def do_version_run(self) -> None:
+        """Open the run that wrote the version under the cursor."""
+        self.post_message(messages.OpenRun(self._run_id or ""))
 
     def do_mark(self) -> None:
         """Mark the version under the cursor as A, or take the mark off."""
@@ -311,38 +361,9 @@ class DatasetScreen(LakeScreen):
         def go() -> None:
             self.order(lambda: self.backend.rollback(self.dataset_name, version), line)
 
+        lines = leaving(version, self._versions, self._dataset, self._schemas, self.shared.when)
         title = f"Roll {self.dataset_name} back to v{version}?"
-        self.post_message(
-            messages.Confirm(title, tuple(self._leaving(version)), line, "Roll back", go)
-        )
-
-    def _leaving(self, version: int) -> list[str]:
-        newer = [v for v in self._versions if v.version > version and v.state != "undone"]
-        target = next((v for v in self._versions if v.version == version), None)
-        lines = [f"{plural(len(newer), 'version')} would leave the view:"]
-        for gone in newer[:6]:
-            change = signed(gone.rows_added - gone.rows_deleted)
-            when = self.shared.when(gone.committed_at)
-            message = f"  {gone.message}" if gone.message else ""
-            lines.append(
-                f"  v{gone.version:<5} {when:>5}  {gone.operation:<9} {change:>12}{message}"
-            )
-        if len(newer) > 6:
-            lines.append(f"  … and {plural(len(newer) - 6, 'more', 'more')}")
-        if target is not None and self._dataset is not None:
-            now = self._dataset.summary.rows
-            lines += ["", f"rows     {count(now)} → {count(target.rows)}"]
-            lines += self._columns_change(self._dataset, target)
-        return [*lines, "", "Nothing is deleted: z takes it back."]
-
-    def _columns_change(self, now: Dataset, target: Version) -> list[str]:
-        """The columns that come and go; comments stay, they are of the dataset."""
-        ids = {r.schema.schema_id: r.schema for r in self._schemas}
-        changes = diff(now.schema, ids.get(target.schema_id, now.schema))
-        told = [str(c) for c in changes if c.kind is not ChangeKind.DOCUMENTED]
-        more = [f"         … and {len(told) - 4} more"] if len(told) > 4 else []
-        starts = ["columns  ", *["         "] * 3]
-        return [f"{a}{b}" for a, b in zip(starts, told or ["the same"], strict=False)] + more
+        self.post_message(messages.Confirm(title, tuple(lines), line, "Roll back", go))
 
     def do_tag(self) -> None:
         """Ask for a name, and tag the version under the cursor."""

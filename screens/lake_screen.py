@@ -69,6 +69,12 @@ class LakeScreen(Steady, Screen[None]):
         """Something in the lake is different: ask again what is shown."""
         raise NotImplementedError
 
+    def runs_changed(self) -> None:
+        """A run was made or has moved: ask again where runs are shown."""
+
+    def pulse(self) -> None:
+        """Twice a second, on the screen that is seen: bring what tells of itself only if asked."""
+
     def times_changed(self) -> None:
         """Times are shown in the other way from now on: draw them anew."""
         raise NotImplementedError
@@ -145,6 +151,10 @@ class LakeScreen(Steady, Screen[None]):
         getattr(self, f"do_{command.id}")()
         self.update_bars()
 
+    def on_top_line_chosen(self, event: TopLine.Chosen) -> None:
+        """A place was clicked."""
+        self.action_command(event.command)
+
     def do_copy_line(self) -> None:
         """Copy the shell line that shows what the screen shows."""
         self._copy(commands.view_line(self.context()))
@@ -191,6 +201,14 @@ class LakeScreen(Steady, Screen[None]):
     def do_sql(self) -> None:
         """Go to the SQL screen."""
         self.post_message(messages.OpenQuery())
+
+    def do_flows(self) -> None:
+        """Go to the flows."""
+        self.post_message(messages.Go("flows"))
+
+    def do_runs(self) -> None:
+        """Go to the runs."""
+        self.post_message(messages.Go("runs"))
 
     def do_palette(self) -> None:
         """Open the palette."""

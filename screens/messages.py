@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+if TYPE_CHECKING:
+    from jobs.model import FlowInfo
+
 
 class OpenDataset(Message):
-    """Show one dataset in detail."""
+    """Show one dataset in detail, as it was at a version where one is given."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, version: int | None = None) -> None:
         super().__init__()
         self.name = name
+        self.version = version
+
+
+class OpenRun(Message):
+    """Show one run in detail."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+
+
+class OpenRuns(Message):
+    """Show the list of runs, filtered as by this text."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+
+class OpenForm(Message):
+    """Show the form from which a flow is started.
+
+    Args:
+        flow: its name.
+        run_id: the run whose parameters stand in the form; without it the defaults do.
+        known: what was read of the flow already; finding it out again is slow.
+    """
+
+    def __init__(self, flow: str, run_id: str | None = None, known: FlowInfo | None = None) -> None:
+        super().__init__()
+        self.flow = flow
+        self.run_id = run_id
+        self.known = known
+
+
+class Started(Message):
+    """A form has become a run: it gives way to it."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
 
 
 class OpenQuery(Message):
@@ -26,7 +71,7 @@ class OpenQuery(Message):
 class Go(Message):
     """Go somewhere that needs no telling what: one of `Go.PLACES`."""
 
-    PLACES = ("up", "datasets", "palette", "help", "out")
+    PLACES = ("up", "datasets", "flows", "runs", "palette", "help", "out")
 
     def __init__(self, to: str) -> None:
         super().__init__()
@@ -35,6 +80,10 @@ class Go(Message):
 
 class ToggleTimes(Message):
     """Show ages as dates, or dates as ages, everywhere."""
+
+
+class RunsChanged(Message):
+    """A run was ordered: ask again without waiting for the next look."""
 
 
 class LakeChanged(Message):

@@ -1,4 +1,4 @@
-"""The palette: any action of the screen and any dataset, found by a few letters."""
+"""The palette: an action of the screen, a dataset or one of the last runs, by a few letters."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ from screens.widgets.notice import Notice
 from screens.widgets.rows import Cell, Listed
 
 MOST = 200
+_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A line of the palette: a command, or a dataset."""
+    """A line of the palette: a command, a dataset, or a run by its id."""
 
     text: str
     key: str = ""
     command: str = ""
     dataset: str = ""
+    run: str = ""
     why_not: str | None = None
 
 
@@ -74,26 +76,35 @@ class PaletteScreen(Window[Choice | None]):
     def compose(self) -> ComposeResult:
         """A line to type into above what it finds."""
         with Vertical(id="palette", classes="window"):
-            hint = "an action or a dataset"
+            hint = "an action, a dataset or a run"
             yield LineEdit(name="typed", label="›", hint=hint, changed=self._find)
             yield Grid(name="found", classes="")
 
     def on_mount(self) -> None:
-        """Show the commands, then bring the datasets."""
+        """Show the commands, then bring the datasets and the runs."""
         self.query_one("#palette").border_title = Content("Go to   esc closes")
         self.query_one(Grid).can_focus = False
         self.set_focus(self.query_one(LineEdit))
         self._find("")
-        self.run_worker(self._bring_datasets())
+        self.run_worker(self._bring())
 
-    async def _bring_datasets(self) -> None:
+    async def _bring(self) -> None:
         try:
-            found = await Lane().ask(self._shared.backend.summaries)
+            self._choices += await Lane().ask(self._others)
         except LakeError:
             return  # the list below has told it already
-        names = sorted(str(s.name) for s in found)
-        self._choices += [Choice(name, "dataset", dataset=name) for name in names]
         self._find(self.query_one(LineEdit).value)
+
+    def _others(self) -> list[Choice]:
+        from jobs.model import RunFilter
+
+        backend = self._shared.backend
+        names = sorted(str(s.name) for s in backend.summaries())
+        runs = backend.runs(RunFilter(top=True), _RUNS)
+        return [
+            *(Choice(name, "dataset", dataset=name) for name in names),
+            *(Choice(f"{run.name} of {run.flow}", "run", run=run.id) for run in runs),
+        ]
 
     def _find(self, typed: str) -> None:
         grid = self.query_one(Grid)
@@ -131,5 +142,5 @@ def _cells(choice: Choice) -> Sequence[Cell]:
     text = choice.text
     if choice.why_not:  # in place of the sentence: both would not fit
         text = f"{text.partition(':')[0]}: {choice.why_not}"
-    look = "dim" if choice.why_not else "name" if choice.dataset else ""
-    return (Cell(text, look), Cell(choice.key, "dim" if choice.dataset else "accent"))
+    look = "dim" if choice.why_not else "" if choice.command else "name"
+    return (Cell(text, look), Cell(choice.key, "accent" if choice.command else "dim"))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from screens.commands import Command
@@ -15,7 +17,10 @@ _COLOURS = {
     "good": "$text-success", "warn": "$text-warning", "bad": "$text-error", "busy": "$text-muted",
     "tell": "$text-primary",
 }  # fmt: skip
-_TABS = (("1", "datasets", "datasets"), ("2", "SQL", "query"))
+_TABS = (  # key, title, places, the command that goes there
+    ("1", "datasets", ("datasets", "dataset"), "datasets"), ("2", "SQL", ("query",), "sql"),
+    ("3", "flows", ("flows", "launch"), "flows"), ("4", "runs", ("runs", "run"), "runs"),
+)  # fmt: skip
 
 
 class TopLine(Widget):
@@ -23,11 +28,19 @@ class TopLine(Widget):
 
     DEFAULT_CSS = "TopLine { height: 1; dock: top; background: $boost; }"
 
+    class Chosen(Message):
+        """A place was clicked."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
     def __init__(self, place: str) -> None:
         super().__init__()
         self._place = place
         self._crumbs: tuple[str, ...] = ()
         self._trouble = False
+        self._first = 0  # the column at which the places begin
 
     def lead(self, *crumbs: str) -> None:
         """Show the way to this screen."""
@@ -42,23 +55,47 @@ class TopLine(Widget):
 
     def render(self) -> Content:
         """Crumbs at the left, places at the right."""
-        here = "query" if self._place == "query" else "datasets"
         sign = ("▲ no answer", "$text-error bold") if self._trouble else ("● live", "$text-success")
         right = Content.assemble(
-            *((f"[{k}:{t}] " if p == here else f" {k}:{t}  ", "bold" if p == here else "dim")
-              for k, t, p in _TABS),
+            *((f"[{key}:{tab}]", "bold") if self._place in places else (f" {key}:{tab} ", "dim")
+              for key, tab, places, _ in _TABS),
+            " ",
             sign, " ",
         )  # fmt: skip
         room = max(0, self.size.width - right.cell_length - 2)
+        self._first = self.size.width - right.cell_length
         crumbs = cut_middle(" › ".join(safe(c) for c in self._crumbs), room)
         gap = " " * max(1, self.size.width - right.cell_length - width(crumbs) - 1)
         return Content.assemble(" ", (crumbs, "$text-primary bold"), gap, right)
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the place that was clicked."""
+        widths = [len(key) + len(tab) + 3 for key, tab, _, _ in _TABS]
+        at = _stop_at(event.x - self._first, widths)
+        if at is not None:
+            self.post_message(self.Chosen(_TABS[at][3]))
+
+
+def _stop_at(x: int, widths: Sequence[int]) -> int | None:
+    """Which of some stops beside each other a column belongs to."""
+    for at, wide in enumerate(widths):
+        if 0 <= x < wide:
+            return at
+        x -= wide
+    return None
 
 
 class TabLine(Widget):
     """The tabs of a screen, and a few facts at the right."""
 
     DEFAULT_CSS = "TabLine { height: 1; }"
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, tab: str) -> None:
+            super().__init__()
+            self.tab = tab
 
     def __init__(self, tabs: Sequence[str]) -> None:
         super().__init__()
@@ -74,12 +111,19 @@ class TabLine(Widget):
     def render(self) -> Content:
         """The tabs, the chosen one in brackets, so that it shows without colour too."""
         tabs = Content.assemble(
-            *((f" [{t}] ", "$accent bold") if t == self._chosen else (f"  {t}  ", "dim")
+            " ",
+            *((f"[{t}]", "$accent bold") if t == self._chosen else (f" {t} ", "dim")
               for t in self.tabs)
         )  # fmt: skip
         facts = cut_end(safe(self._facts), max(0, self.size.width - tabs.cell_length - 2))
         gap = " " * max(1, self.size.width - tabs.cell_length - width(facts) - 1)
         return Content.assemble(tabs, gap, (facts, "$text-muted"))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the tab that was clicked."""
+        at = _stop_at(event.x - 1, [len(tab) + 2 for tab in self.tabs])
+        if at is not None:
+            self.post_message(self.Chosen(self.tabs[at]))
 
 
 class StatusLine(Widget):

@@ -14,6 +14,7 @@ Line = Sequence[tuple[str, str]]  # texts with their looks; a text may be raw
 STYLES = {
     "": "", "dim": "$text-muted", "head": "$accent bold", "good": "$text-success",
     "warn": "$text-warning", "bad": "$text-error", "name": "bold", "line": "$text-secondary",
+    "accent": "$text-accent bold",
 }  # fmt: skip
 
 

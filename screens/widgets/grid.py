@@ -210,10 +210,9 @@ class Grid(ScrollView, can_focus=True):
     def _scroll_to_cursor(self) -> None:
         height = max(1, self.scrollable_content_region.height - self.header_height)
         top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False)
+        onto = max(self.cursor - height + 1, min(top, self.cursor))
+        if onto != top:  # forced: of rows that have just come the bar is not there yet
+            self.scroll_to(y=onto, animate=False, force=True)
         if self._cells and self._laid:
             self._scroll_to_column(self._laid[min(self.column, len(self._laid) - 1)])
 

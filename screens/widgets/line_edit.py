@@ -19,6 +19,7 @@ class LineEdit(Widget, can_focus=True):
     Args:
         label: what stands before the text.
         hint: what stands in place of an empty text.
+        hidden: show a dot for each letter.
         changed: called with every new text. No message: that would be read only after the line was
             drawn, and the line and what it filters shall come in one frame.
     """
@@ -48,11 +49,18 @@ class LineEdit(Widget, can_focus=True):
             self.step = step
 
     def __init__(
-        self, *, name: str, label: str, hint: str = "", changed: Callable[[str], None]
+        self,
+        *,
+        name: str,
+        label: str,
+        changed: Callable[[str], None],
+        hint: str = "",
+        hidden: bool = False,
     ) -> None:
-        super().__init__(id=name)
+        super().__init__(id=name or None)
         self._label = label
         self._hint = hint
+        self._hidden = hidden
         self._changed = changed
 
     def render(self) -> Content:
@@ -61,7 +69,8 @@ class LineEdit(Widget, can_focus=True):
         if not self.value:
             cursor = (self._hint[:1] or " ", "reverse" if self.has_focus else "dim")
             return Content.assemble(label, cursor, (self._hint[1:], "dim"))
-        before, rest = self.value[: self.place], self.value[self.place :]
+        shown = "•" * len(self.value) if self._hidden else self.value
+        before, rest = shown[: self.place], shown[self.place :]
         cursor = (safe(rest[:1]) or " ", "reverse" if self.has_focus else "")
         return Content.assemble(label, safe(before), cursor, safe(rest[1:]))
 

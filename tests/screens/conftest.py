@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
+from orders import OrdersBackend
+from run_builder import MINUTE, RunBuilder, tell_work
 from textual.pilot import Pilot
 
 from catalog.altering import Annotation
@@ -29,6 +31,10 @@ _FACTS_OF_THE_RUN = (
     (re.compile(r"\d\d\.\d (?=kB)"), "10.0 "),
     (re.compile(r"\d{3} (?=k?B\b)"), "100 "),
     (re.compile(r"\b\d\.\d\d s"), "0.00 s"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "0" * 32),
+    (re.compile(r"\b01[0-9a-f]{5,29}(?=…)"), lambda found: "0" * len(found[0])),
+    (re.compile(r"(?<!\d )\b\d\d:\d\d:\d\d\.\d{3}"), "14:02:00.000"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "14:02:00"),
 )
 
 # What anybody may write into a column name, a cell, an owner or a message.
@@ -67,6 +73,41 @@ def fresh_lake(tmp_path: Path) -> Iterator[Lake]:
     with open_lake(folder) as lake:
         _fill(lake)
         yield lake
+
+
+class Work(NamedTuple):
+    """A lake in which flows ran, and what the dashboard asks of it."""
+
+    backend: OrdersBackend
+    runs: dict[str, str]  # ids by name
+    build: RunBuilder
+
+
+def _at_work(folder: Path) -> tuple[Lake, Work]:
+    init_lake(folder)
+    lake = open_lake(folder)
+    _fill(lake)
+    last = max(s.updated_at for s in lake.ls())
+    start = int(last.timestamp() * 1000)
+    runs = tell_work(lake, start)
+    backend = OrdersBackend(lake, stands_at=last + timedelta(hours=2, seconds=30))
+    return lake, Work(backend, runs, RunBuilder(lake, start + 119 * MINUTE))
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    """Return a lake with runs in every state, that no test changes."""
+    lake, work = _at_work(tmp_path_factory.mktemp("work") / "work-lake")
+    with lake:
+        yield work
+
+
+@pytest.fixture
+def fresh_work(tmp_path: Path) -> Iterator[Work]:
+    """Return the same for tests that change it."""
+    lake, work = _at_work(tmp_path / "fresh-work")
+    with lake:
+        yield work
 
 
 def _fill(lake: Lake) -> None:
@@ -120,7 +161,10 @@ def fresh_backend(fresh_lake: Lake) -> LakeBackend:
 
 
 def frozen_clock(backend: Any) -> Callable[[], datetime]:
-    """A clock that stands two hours after the last change of the lake."""
+    """A clock that stands two hours after the last change of the lake, or where it is told to."""
+    told = getattr(backend, "stands_at", None)
+    if told is not None:
+        return lambda: told
     last = max((s.updated_at for s in backend.summaries()), default=datetime.now(UTC))
     return lambda: last + timedelta(hours=2, seconds=30)
 
@@ -194,6 +238,12 @@ def drive() -> Callable[..., Any]:
 def hostile() -> tuple[str, ...]:
     """Return the corpus of texts that nobody should trust."""
     return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def hostile_texts() -> tuple[str, ...]:
+    """Return the same as a store can keep them."""
+    return tuple(map(_storable, HOSTILE))
 
 
 @pytest.fixture

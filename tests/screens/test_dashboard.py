@@ -11,23 +11,13 @@ import pyarrow as pa
 import pytest
 from textual import events
 from textual.geometry import Size
+from wrapped import Wrapped
 
 from catalog.altering import Annotation
 from catalog.errors import StoreUnreachable
 from catalog.names import DatasetName
 from screens.app import LakeApp
 from screens.listing import Entry, Filter
-
-
-class Wrapped:
-    """The real backend, with some of its answers replaced."""
-
-    def __init__(self, backend, **replaced):
-        self._backend = backend
-        self.__dict__.update(replaced)
-
-    def __getattr__(self, name):
-        return getattr(self._backend, name)
 
 
 async def test_a_filter_narrows_with_every_letter_and_escape_brings_all_back(lake_backend, drive):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from orders import OrdersBackend
+from run_builder import tell_hostile
 from textual.app import App
 
+from jobs.model import Effect, FlowInfo, Parameter
+from lakectl.root import init_lake, open_lake
 from screens import messages
 from screens.confirm import ConfirmScreen
 from screens.scrub import Scrub
@@ -19,7 +25,7 @@ WALKS = {
     "schema": ("slash", *"raw", "enter", "enter"),
     "versions": ("slash", *"raw", "enter", "enter", "right_square_bracket", "tab", "right"),
     "preview": ("slash", *"raw", "enter", "enter", *["right_square_bracket"] * 2, *["right"] * 9),
-    "stats": ("slash", *"raw", "enter", "enter", "left_square_bracket", *["right"] * 4),
+    "stats": ("slash", *"raw", "enter", "enter", *["left_square_bracket"] * 2, *["right"] * 4),
     "copy": ("slash", *"raw", "enter", "enter", *["right_square_bracket"] * 2, "right", "y"),
     "sql": ("slash", *"raw", "enter", "s", "f5"),
     "tag": ("slash", *"raw", "enter", "enter", "t", *"[/x]"),
@@ -36,6 +42,60 @@ def is_clean(text):
 async def test_hostile_data_is_shown_and_does_nothing(lake_backend, drive, walk, size):
     async with drive(lake_backend, size) as driver:
         await driver.press(*WALKS[walk])
+        assert driver.app.is_running
+        assert is_clean(driver.text)
+        assert is_clean(driver.terminal)
+
+
+RIGHT = "right_square_bracket"
+RUN_WALKS = {
+    "runs": ("4", "down", "y"),
+    "runs filtered": ("4", "slash", *"flow:[/x] state:\\[ [link="),
+    "log": ("4", "enter", "g", "W", "slash", *"[/x]", "enter", "n", "y"),
+    "tasks": ("4", "enter", RIGHT, "G", "y", "space"),
+    "subflow": ("4", "enter", RIGHT, "g", "enter"),
+    "timeline": ("4", "enter", RIGHT, RIGHT, "T"),
+    "data": ("4", "enter", *[RIGHT] * 3, "y", "G"),
+    "read dataset": ("4", "enter", *[RIGHT] * 3, "enter"),
+    "artifacts": ("4", "enter", *[RIGHT] * 4, *["pagedown"] * 9, *["right"] * 20),
+    "facts": ("4", "enter", *[RIGHT] * 5, *["pagedown"] * 5),
+    "palette": ("ctrl+p", *"of"),
+    "orders": ("4", "c", "escape", "x", "escape", "R", "escape", "z"),
+    "flows": ("3", "down", "y", "down"),
+    "form": ("3", "enter", *"[/x]", "f5", "Y"),
+    "form of a run": ("4", "enter", "X", "tab", "tab", "space", "Y"),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile_work(tmp_path_factory, hostile_texts):
+    """A lake in which somebody who means no good ran flows."""
+    folder = tmp_path_factory.mktemp("hostile") / "work"
+    init_lake(folder)
+    with open_lake(folder) as lake:
+        start = int(datetime.now(UTC).timestamp() * 1000)
+        tell_hostile(lake, start, hostile_texts)
+        backend = OrdersBackend(lake)
+        whole = "".join(hostile_texts)
+        parameters = [
+            Parameter(text or "none", text, n % 2 == 0, text, (text, whole) if n % 3 else (), text)
+            for n, text in enumerate(hostile_texts)
+        ]
+        flows = [FlowInfo(t, t, t, tuple(parameters), (t,)) for t in (whole, *hostile_texts)]
+        flows += [FlowInfo(text, text, problem=text or whole) for text in hostile_texts]
+        backend.found_flows = tuple(flows)
+        backend.effects = [Effect(text, 1, None, text or None) for text in hostile_texts]
+        backend.check_parameters = lambda flow, texts: {p.name: whole for p in parameters}
+        yield backend
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("walk", RUN_WALKS)
+async def test_hostile_work_is_shown_and_does_nothing(hostile_work, drive, walk, size):
+    async with drive(hostile_work, size) as driver:
+        await driver.press(*RUN_WALKS[walk])
+        await driver.pilot.pause(0.4)
+        await driver.settle()
         assert driver.app.is_running
         assert is_clean(driver.text)
         assert is_clean(driver.terminal)

@@ -29,7 +29,7 @@ STORIES = {
         "right",
     ),
     "preview-older": ("slash", *"trips", "enter", "enter", *["right_square_bracket"] * 2, "comma"),
-    "stats": ("slash", *"trips", "enter", "enter", "left_square_bracket"),
+    "stats": ("slash", *"trips", "enter", "enter", *["left_square_bracket"] * 2),
     "sql": ("2",),
     "sql-prefilled-at-old-version": (
         *("slash", *"trips", "enter", "enter", "right_square_bracket", "G", "s"),
@@ -44,4 +44,45 @@ STORIES = {
 async def test_the_screen_looks_as_painted(lake_backend, drive, same_picture, story, size):
     async with drive(lake_backend, size) as driver:
         await driver.press(*STORIES[story])
+        same_picture(f"{story}-{size[0]}x{size[1]}", driver.text)
+
+
+RIGHT = "right_square_bracket"
+OTTER = ("4", "G", "enter")
+HERON = ("4", "G", "up", "enter")
+WORK_STORIES = {
+    "runs": ("4",),
+    "runs-filtered": ("4", "slash", *"state:ended otter"),
+    "runs-filtered-to-nothing": ("4", "slash", *"flow:nosuch"),
+    "runs-absolute-times": ("4", "T"),
+    "run-live": ("4", "enter"),
+    "run-live-tasks": ("4", "enter", RIGHT),
+    "run-live-timeline": ("4", "enter", RIGHT, RIGHT),
+    "run-failed": HERON,
+    "run-failed-searched": (*HERON, "w", "slash", *"503", "enter"),
+    "run-failed-wrapped": (*HERON, "W"),
+    "run-failed-facts": (*HERON, "left_square_bracket"),
+    "run-tasks-unfolded": (*OTTER, RIGHT, "G", "space"),
+    "run-data": (*OTTER, RIGHT, RIGHT, RIGHT),
+    "run-artifacts": (*OTTER, *[RIGHT] * 4),
+    "run-no-artifact": ("4", "enter", *[RIGHT] * 4),
+    "run-facts": (*OTTER, *[RIGHT] * 5),
+    "run-undo": (*OTTER, "z"),
+    "run-help": (*OTTER, "question_mark"),
+    "flows": ("3",),
+    "form": ("3", "enter", "tab"),
+    "form-wrong": ("3", "enter", *"2x", "f5"),
+    "form-of-a-run": (*HERON, "X"),
+    "dataset-runs": ("slash", *"nyc.trips", "enter", "enter", "left_square_bracket"),
+    "dataset-versions-with-runs": ("slash", *"nyc.trips", "enter", "enter", RIGHT),
+}
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("story", WORK_STORIES)
+async def test_work_looks_as_painted(work, drive, same_picture, story, size):
+    async with drive(work.backend, size) as driver:
+        await driver.press(*WORK_STORIES[story])
+        await driver.pilot.pause(0.2)
+        await driver.settle()
         same_picture(f"{story}-{size[0]}x{size[1]}", driver.text)

@@ -91,9 +91,13 @@ def test_the_first_screen_loads_no_widget_that_it_does_not_show():
     heavy = (
         "textual.widgets._text_area textual.widgets._data_table textual.widgets._header "
         "textual.widgets._footer screens.query screens.dataset "
+        "jobs.model screens.runs screens.run screens.flows screens.launch "
         "duckdb pyarrow pyiceberg sqlalchemy pandas"
     ).split()
-    probe = "import sys, screens.app; print([m for m in sys.argv[1:] if m in sys.modules])"
+    probe = (
+        "import sys, screens.app, lakectl.dashboard; "
+        "print([m for m in sys.argv[1:] if m in sys.modules])"
+    )
     found = subprocess.run(
         [sys.executable, "-c", probe, *heavy],
         capture_output=True, text=True, check=True,

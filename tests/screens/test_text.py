@@ -97,3 +97,24 @@ def test_a_sparkline_shows_the_last_values():
     assert text.sparkline(range(100), 4) == "████"
     assert text.sparkline([0, 0], 4) == "▁▁"
     assert text.sparkline([], 4) == ""
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"),
+    [
+        (-5, "0 ms"),
+        (43, "43 ms"),
+        (3_249, "3.2 s"),
+        (59_990, "59.9 s"),
+        (250_000, "4 m 10 s"),
+        (11_520_000, "3 h 12 m"),
+        (187_200_000, "2 d 4 h"),
+    ],
+)
+def test_durations_are_told_in_two_units_at_most(milliseconds, told):
+    assert text.duration(milliseconds) == told
+
+
+def test_a_time_that_no_calendar_has_is_cut():
+    assert text.instant(10**30).year == 9999
+    assert text.instant(-1).year == 1970
