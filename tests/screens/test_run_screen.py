@@ -352,7 +352,7 @@ async def test_a_hundred_thousand_lines_stop_no_key(fresh_work, drive):
     async with drive(fresh_work.backend) as driver:
         driver.app.post_message(messages.OpenRun(run_id))
         worst, until = 0.0, time.monotonic() + 60
-        while "100,002 lines" not in driver.text and time.monotonic() < until:
+        while "yyyy" not in driver.text and time.monotonic() < until:
             before = time.perf_counter()
             await driver.pilot.pause(0)
             worst = max(worst, time.perf_counter() - before)
