@@ -75,7 +75,7 @@ def _post_mortem(watched: Watched) -> dict[str, Any]:
         "signal": signal.Signals(os.WTERMSIG(status)).name if killed else None,
         "exit_code": None if killed else os.waitstatus_to_exitcode(status),
         "sent": [signal.Signals(number).name for number in watched.signals],
-        "peak_kb": watched.peak_kb,
+        "peak_memory": watched.peak_kb * 1024,
         "attempt": watched.attempt,
         "last_lines": list(watched.tail),
     }

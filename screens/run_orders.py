@@ -90,9 +90,10 @@ class RunOrders(LakeScreen):
             if not effects:
                 self.say("warn", f"{run.name} wrote nothing that stands: nothing to undo.")
                 return
-            if all(effect.conflict is not None for effect in effects):
-                first = effects[0]
-                self.say("warn", f"Nothing can be put back: {first.dataset}: {first.conflict}")
+            blocked = [effect for effect in effects if effect.conflict is not None]
+            if blocked:  # all or nothing
+                first = blocked[0]
+                self.say("warn", f"It cannot be undone: {first.dataset}: {first.conflict}")
                 return
             title = f"Undo what {run.name} wrote?"
             self._confirm(title, told_effects(effects), "Undo", line, undo)
@@ -117,9 +118,7 @@ def told_effects(effects: Sequence[Effect]) -> list[str]:
     """A line a dataset: what undoing a run would do to it."""
     lines = []
     for effect in effects[:_MOST_EFFECTS]:
-        if effect.conflict is not None:
-            lines.append(f"▲ {effect.dataset} stays: {effect.conflict}")
-        elif effect.to_version is None:
+        if effect.to_version is None:
             lines.append(f"  {effect.dataset}  v{effect.from_version} → dropped: the run made it")
         else:
             lines.append(f"  {effect.dataset}  v{effect.from_version} → v{effect.to_version}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.states import shown
 from lakectl.cli import output
-from screens.text import duration, exact, instant, plural
+from screens.text import duration, exact, instant, plural, size
 
 if TYPE_CHECKING:
     from jobs.model import Run
@@ -120,7 +120,8 @@ def _post_mortem(told: Any) -> None:
         if name == "last_lines":
             continue
         if value not in (None, []):
-            output.say(f"  {name.replace('_', ' '):<12} {value}")
+            told_as = size(value) if name == "peak_memory" else value
+            output.say(f"  {name.replace('_', ' '):<12} {told_as}")
     if told.get("last_lines"):
         output.say(f"  the last {plural(len(told['last_lines']), 'line')} of its log:")
         for line in told["last_lines"]:

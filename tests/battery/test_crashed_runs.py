@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,9 @@ def test_flows_that_are_killed_at_random_and_tried_again_write_each_row_once(
             supervisor.step(0.02)
             pids = [w.pid for w in supervisor.watched() if w.pid]
             if pids and time.monotonic() >= due and killed < kills:
-                os.kill(pids[0], signal.SIGKILL)
-                killed += 1
+                with suppress(ProcessLookupError):  # it was faster
+                    os.kill(pids[0], signal.SIGKILL)
+                    killed += 1
                 due = time.monotonic() + chance.uniform(0.05, 0.7)
         run = flows.last(ordered.run.id)
         states[run.state] += 1

@@ -50,7 +50,6 @@ class OrdersBackend(LakeBackend):
         self.effects = [
             Effect("nyc.trips", 4, 3),
             Effect("mart.new", 1, None),
-            Effect("mart.daily", 2, 1, "v3 was written since"),
         ]
 
     def _order(self, *order: Any) -> str:
@@ -71,7 +70,7 @@ class OrdersBackend(LakeBackend):
         return self._order("resume", run_id)
 
     def undo_effects(self, run_id: str) -> list[Effect]:
-        """Three datasets, one of which cannot be put back."""
+        """Two datasets, one of which the run made."""
         return self.effects
 
     def undo_run(self, run_id: str) -> str:
