@@ -29,6 +29,7 @@ from jobs.store.slots import Slots
 
 if TYPE_CHECKING:
     from jobs.flow import Flow
+    from jobs.store.moves import NewRun
 
 
 @dataclass
@@ -116,8 +117,7 @@ def run_in(home: Home, flow: Flow, values: dict[str, Any], **more: Any) -> Outco
     if why is not None:
         home.recorder.moves.create(replace(new, reason=why), State.SKIPPED)
         return Outcome(State.SKIPPED, reason=why)
-    _wait_for_flow_limit(world, flow)
-    home.recorder.begin(new)
+    _begin(home, flow, new)
     home.running[new.id] = threading.get_ident()
     try:
         for attempt in range(1, flow.options.retries + 2):
@@ -137,16 +137,19 @@ def run_in(home: Home, flow: Flow, values: dict[str, Any], **more: Any) -> Outco
     return outcome
 
 
-def _wait_for_flow_limit(world: World, flow: Flow) -> None:
-    """Wait while as many runs of the flow are under way as may be."""
+def _begin(home: Home, flow: Flow, new: NewRun) -> None:
+    """Make the run, and wait while as many of its flow go on as may."""
+    world = home.world
     assert world.connection is not None  # a home has one
-    name = f"flow:{flow.name}"
-    allowed = Slots(world.connection, world.now).limits().get(name)
-    if allowed is None:
+    if f"flow:{flow.name}" not in Slots(world.connection, world.now).limits():
+        home.recorder.begin(new)
         return
-    while (held := Slots(world.connection, world.now).held_of_flow(flow.name)) >= allowed:
-        sys.stderr.write(f"lakectl: waits for {name}: {held} of {allowed} run.\n")
-        time.sleep(1.0)
+    moves = home.recorder.moves
+    moves.create(new)
+    while (fence := moves.claim(new.id, machine.this_process())) is None:
+        time.sleep(0.2)
+    home.recorder.open(new.id, fence)
+    moves.move(new.id, State.RUNNING, fence)
 
 
 def _again(home: Home, flow: Flow, run_id: str, attempt: int, outcome: Outcome) -> bool:

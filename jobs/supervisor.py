@@ -34,6 +34,7 @@ from jobs.store.history import History
 _PERSISTENCE = 3600.0  # seconds for which a store that is away is asked again
 _PATIENCE = 7.0  # seconds between SIGINT, SIGTERM and SIGKILL
 _OWN_WORD = 0.5  # seconds after its time is over in which a flow may end by itself
+_TURN = 0.5  # seconds between two tries of a run that has to wait for others of its flow
 _CHUNK = 1 << 18
 _TAIL = 50  # lines of its log that a post-mortem shows
 
@@ -109,7 +110,7 @@ class Supervisor:
         self._runs: dict[str, Watched] = {}
         self._later: list[tuple[float, str, Launch, int]] = []  # runs that are tried again
         self._selector = selectors.DefaultSelector()
-        self._keeper = Keeper(self.recorder, connection, self._ask, self._lose)
+        self._keeper = Keeper(self.recorder, connection, self.ask, self._lose)
         self._asked: deque[tuple[str, str]] = deque()  # from the keeper's thread
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
@@ -140,7 +141,7 @@ class Supervisor:
     # -- starting -------------------------------------------------------------------------------
 
     def start(self, run_id: str, launch: Launch) -> bool:
-        """Claim a scheduled run and start its process; False where somebody else was faster."""
+        """Claim a scheduled run and start its process; False where `Moves.claim` gives no fence."""
         logged = self.history.last_logs(run_id, 1)
         fence = self.recorder.moves.claim(run_id, machine.this_process())
         if fence is None:
@@ -234,7 +235,10 @@ class Supervisor:
         due = [later for later in self._later if later[0] <= now]
         for later in due:
             self._later.remove(later)
-            self.start(later[1], later[2])
+            _, run_id, launch, attempt = later
+            started = self.start(run_id, launch)
+            if not started and self.history.run(run_id).state is State.SCHEDULED:
+                self._later.append((now + _TURN, run_id, launch, attempt))
 
     # -- hearing ------------------------------------------------------------------------------
 
@@ -328,7 +332,8 @@ class Supervisor:
             if watched.run_id == run_id:
                 self._signal(watched, signal.SIGKILL)
 
-    def _ask(self, run_id: str) -> None:
+    def ask(self, run_id: str) -> None:
+        """Have a run ended that is watched here; from any thread, or a signal's handler."""
         self._asked.append((run_id, "cancel"))
         os.write(self._wake_write, b"c")
 

@@ -14,16 +14,14 @@ def main() -> None:
 
     _names.pin()
     told = json.loads(sys.stdin.buffer.read())
+    from jobs.orders import Ordered
     from jobs.supervisor import Launch
     from lakectl.root import open_lake
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # its terminal may close
     with open_lake(os.environ["LAKECTL_LAKE"], profile=sys.argv[1]) as lake:
-        supervisor = lake.runs.supervisor()
         launch = Launch(told["parameters"], told["retries"], told["delays"])
-        signal.signal(signal.SIGTERM, lambda *_: lake.runs.cancel(told["run"]))
-        supervisor.start(told["run"], launch)
-        supervisor.wait(told["run"])
+        lake.runs.finish(Ordered(lake.runs.find(told["run"]), launch))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -133,32 +135,32 @@ class Runs:
     def finish(self, ordered: Ordered, echo: Echo | None = None) -> Run:
         """Give a run that was ordered a process, and wait for its end.
 
-        A Ctrl-C asks it to stop, a second one kills it.
+        A Ctrl-C or SIGTERM asks it to stop, a second Ctrl-C kills it.
         """
         supervisor = self.supervisor(echo)
-        self._wait_for_turn(ordered.run)
-        supervisor.start(ordered.run.id, ordered.launch)
-        asked = 0
-        while supervisor.watches(ordered.run.id):
-            try:
-                supervisor.step()
-            except KeyboardInterrupt:
-                asked += 1
-                if asked == 1:
-                    self.cancel(ordered.run.id)
-                    supervisor.cancel(ordered.run.id)
-                else:
-                    supervisor.kill(ordered.run.id)
-        return self.history.run(ordered.run.id)
+        run_id = ordered.run.id
+        with _terminating(lambda: supervisor.ask(run_id)):
+            asked = 0
+            while not supervisor.watches(run_id) and self._is_waiting(run_id):
+                try:
+                    if not supervisor.start(run_id, ordered.launch):
+                        time.sleep(_POLL)  # as many runs of the flow go on as may
+                except KeyboardInterrupt:
+                    self.cancel(run_id)
+            while supervisor.watches(run_id):
+                try:
+                    supervisor.step()
+                except KeyboardInterrupt:
+                    asked += 1
+                    if asked == 1:
+                        self.cancel(run_id)
+                        supervisor.cancel(run_id)
+                    else:
+                        supervisor.kill(run_id)
+        return self.history.run(run_id)
 
-    def _wait_for_turn(self, run: Run) -> None:
-        """Wait while as many runs of the flow are under way as its limit allows."""
-        name = f"flow:{run.flow}"
-        while True:
-            allowed = self.slots.limits().get(name)
-            if allowed is None or self.slots.held_of_flow(run.flow) < allowed:
-                return
-            time.sleep(_POLL)
+    def _is_waiting(self, run_id: str) -> bool:
+        return self.history.run(run_id).state is State.SCHEDULED
 
     def supervisor(self, echo: Echo | None = None, *, warm: bool = False) -> Supervisor:
         """The supervisor of this process, made when it is first needed."""
@@ -296,6 +298,19 @@ class Runs:
 
         self._lake.handles.require_writable()
         return undo.undo(self._lake, self.history, self.find(word))
+
+
+@contextmanager
+def _terminating(act: Callable[[], None]) -> Iterator[None]:
+    """While this lasts, a SIGTERM to this process does something else than end it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: act())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _person() -> str:

@@ -112,10 +112,15 @@ class Moves:
         return self._surely(new.id, work)
 
     def claim(self, run_id: str, holder: Holder) -> int | None:
-        """Take a run that is scheduled; returns the fence, None where somebody else was faster."""
-        fences: list[int] = []
+        """Take a run that is scheduled; returns the fence.
+
+        None where somebody else was faster, or as many runs of its flow go on as may: then the run
+        is still scheduled.
+        """
 
         def work(writer: Writer, token: str) -> bool:
+            if _is_full(writer, run_id):
+                return False
             moved = writer.execute(
                 "UPDATE runs SET state = 'PENDING', reason = NULL, fence = fence + 1, "
                 "attempt = attempt + 1, host = :host, boot = :boot, pid = :pid, "
@@ -131,8 +136,7 @@ class Moves:
 
         if not self._surely(run_id, work):
             return None
-        fences += (row[0] for row in self._rows("SELECT fence FROM runs WHERE id = :id", run_id))
-        return int(fences[0])
+        return int(self._rows("SELECT fence FROM runs WHERE id = :id", run_id)[0][0])
 
     def move(
         self,
@@ -287,6 +291,24 @@ class Moves:
                 if time.monotonic() > deadline:
                     raise
                 chance.pause(0.2)
+
+
+def _is_full(writer: Writer, run_id: str) -> bool:
+    """Whether the limit of a run's flow is used up; asked in the transaction of its claim."""
+    lock = " FOR UPDATE" if writer.postgres else ""  # SQLite has one writer anyway
+    allowed = writer.rows(
+        "SELECT slots FROM limits WHERE name = 'flow:' || "
+        f"(SELECT flow FROM runs WHERE id = :id){lock}",
+        id=run_id,
+    )
+    if not allowed:
+        return False
+    held = writer.rows(
+        "SELECT count(*) FROM runs WHERE flow = (SELECT flow FROM runs WHERE id = :id) "
+        "AND ended_at IS NULL AND state IN ('PENDING', 'RUNNING', 'CANCELLING')",
+        id=run_id,
+    )
+    return int(held[0][0]) >= int(allowed[0][0])
 
 
 def _assignments(after: State, now: int, told: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

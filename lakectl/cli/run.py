@@ -226,6 +226,7 @@ def _print_logs(lake: Lake, run_id: str, after: int, least: int, form: str | Non
     from jobs.logs import line_of
 
     names: dict[int, str] = {}
+    flow_run = f"Flow run {lake.runs.history.run(run_id).name!r}"
     while page := lake.runs.history.logs(run_id, after, level=least):
         for line in page:
             if form in {"json", "jsonl"}:
@@ -236,7 +237,7 @@ def _print_logs(lake: Lake, run_id: str, after: int, least: int, form: str | Non
             if line.task is not None and line.task not in names:
                 named = lake.runs.history.tasks(run_id, line.task - 1, 1)
                 names[line.task] = named[0].name if named else str(line.task)
-            of = f"Task run {names[line.task]!r}" if line.task is not None else "Flow run"
+            of = f"Task run {names[line.task]!r}" if line.task is not None else flow_run
             output.print_line(line_of(line.at, line.level, of, line.message))
         after = page[-1].number
     return after

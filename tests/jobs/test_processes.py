@@ -203,6 +203,15 @@ def test_ctrl_c_stops_the_run_and_not_only_the_command(flows: Project) -> None:
     assert gone(pid)
 
 
+def test_a_terminated_command_stops_its_run_first(flows: Project) -> None:
+    command = flows.popen("flow", "run", "waits")
+    pid = _pid(flows, "waits")
+    command.terminate()
+    assert command.wait(15) == 8
+    assert flows.last().state is State.CANCELLED
+    assert gone(pid)
+
+
 def test_a_killed_process_is_a_crash_with_a_post_mortem(flows: Project) -> None:
     run = flows.lake.runs.start("dies")
     assert run.state is State.CRASHED

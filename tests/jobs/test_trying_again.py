@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from datetime import timedelta
@@ -302,3 +303,21 @@ def test_a_limit_by_tag_holds_across_runs_and_says_who_holds_it(project: Project
     assert max(most) == 1
     assert len(most) == 8
     assert project.lake.runs.slots.uses("tag:db") == []
+
+
+def test_a_limit_by_flow_holds_for_runs_here_and_in_processes_of_their_own(
+    project: Project,
+) -> None:
+    project.write("""
+        import time
+        from lakectl import flow
+        @flow
+        def one():
+            time.sleep(0.7)
+    """)
+    project.lake.runs.slots.set_limit("flow:one", 1)
+    commands = [project.popen("flow", "run", "one") for _ in range(3)]
+    assert [command.wait(60) for command in commands] == [0, 0, 0]
+    runs = sorted(project.lake.runs.page(), key=lambda run: run.started_at or 0)
+    for before, after in itertools.pairwise(runs):
+        assert (before.ended_at or 0) <= (after.started_at or 0)
