@@ -107,7 +107,7 @@ def _body(scope: RunScope) -> Outcome:
     except KeyboardInterrupt as error:
         reason = None if isinstance(error, Cancelled) else "interrupted"
         return Outcome(State.CANCELLED, error=error, reason=reason)
-    except Exception as error:  # noqa: BLE001 - whatever a flow raises is its outcome
+    except BaseException as error:  # noqa: BLE001 - whatever a flow raises is its outcome
         return Outcome(State.FAILED, error=error, reason=described(error))
 
 

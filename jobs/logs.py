@@ -71,7 +71,7 @@ class LogKeeper:
             message = f"{message[:_LONGEST]} … ({cut:,} more characters were left out)"
         with self._lock:
             self.number += 1
-            kept = {**row, "message": message.replace("\x00", "\\x00"), "number": self.number}
+            kept = {**row, "message": message, "number": self.number}
             kept.pop("of", None)
             self._size += len(message)
             if self._size <= FIRST:

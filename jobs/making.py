@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import digests, naming, parameters
 from jobs.model import Details
+from jobs.secrets import masker
 from jobs.store.moves import NewRun, new_id
 
 if TYPE_CHECKING:
     from jobs.flow import Flow
+
+_LONGEST_NAME = 500  # characters
 
 
 def new_run(flow: Flow, values: Mapping[str, Any], now: int, **more: Any) -> NewRun:
@@ -29,6 +32,7 @@ def new_run(flow: Flow, values: Mapping[str, Any], now: int, **more: Any) -> New
     name = naming.two_words(int(run_id[12:20], 16))
     if flow.options.flow_run_name is not None:
         name = naming.from_template(flow.options.flow_run_name, values, f"flow {flow.name!r}")
+    name = masker.mask(name)[:_LONGEST_NAME]
     options = {
         "retries": flow.options.retries,
         "timeout_seconds": flow.options.timeout_seconds,

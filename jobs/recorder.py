@@ -268,6 +268,7 @@ class Direct:
             self._changed.notify_all()
 
 
+_TEXTS = ("name", "task", "reason", "label")
 _LISTS = {"log": "logs", "read": "reads", "artifact": "artifacts"}
 
 
@@ -275,5 +276,5 @@ def _masked(kind: str, row: Row) -> Row:
     """A row without secrets; the results of tasks are data and stay as they are."""
     if kind == "artifact":
         return {**row, "body": masker.masked(row["body"]), "key": masker.mask(row["key"])}
-    texts = {name: masker.mask(row[name]) for name in ("name", "reason", "label") if row.get(name)}
+    texts = {name: masker.mask(row[name]) for name in _TEXTS if row.get(name)}
     return {**row, **texts}

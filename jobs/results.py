@@ -50,7 +50,7 @@ def encode(value: Any, folder: Path | None) -> str:
         if folder is None:
             raise Unkept(f"a {kind} is kept only where persist_result=True or a cache asks for it")
         return json.dumps(_write_table(value, kind, folder))
-    text = json.dumps({"json": _plain(value, _Budget(folder is None))}, ensure_ascii=False)
+    text = json.dumps({"json": _plain(value, _Budget(folder is None))})
     if len(text) <= _INLINE:
         return text
     if folder is None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 Job = Callable[[], None]
 _MOST_QUEUED = 1_000
@@ -118,7 +119,8 @@ class Runner:
                 job = self._jobs.popleft()
                 if self._full:
                     self._room.notify()
-            job()
+            with suppress(BaseException):  # it has been told; the thread serves the others
+                job()
             del job  # an idle thread must not keep the last result alive
 
     def close(self) -> None:

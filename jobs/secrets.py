@@ -20,6 +20,15 @@ _OF_ENVIRONMENT = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY
 _IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s@/]+)(@)", re.I)
 
 
+def storable(text: str) -> str:
+    """A text as both databases keep it: without NUL, and without halves of characters."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\\x00")
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Masker:
     """Masks what it knows to be secret."""
 
@@ -45,7 +54,8 @@ class Masker:
             self.learn(*(password for _, password, _ in _IN_ADDRESS.findall(value)))
 
     def mask(self, text: str) -> str:
-        """The text with every secret replaced."""
+        """The text with every secret replaced, fit for the store."""
+        text = storable(text)
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
         return _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text) if "://" in text else text

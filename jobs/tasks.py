@@ -215,7 +215,7 @@ def _begin(job: Job) -> None:
         _settle(job, Outcome(State.SKIPPED, error=why, reason=f"{failed.name} did not complete"))
         return
     job.values = {name: resolved(value) for name, value in job.values.items()}
-    job.future.name = _named(job)
+    job.future.name = _named(job)[:500]
     found = _adopted(job) or caching.look(job)
     if found is not None:
         _settle(job, found)
@@ -367,7 +367,10 @@ def _failed(error: BaseException) -> Outcome:
 
 def described(error: BaseException) -> str:
     """An error in one line: its kind and its message."""
-    text = error.message if isinstance(error, LakeError) else str(error)
+    try:
+        text = error.message if isinstance(error, LakeError) else str(error)
+    except Exception:  # noqa: BLE001 - people's errors may fail at telling of themselves
+        text = "its message cannot be told"
     first = text.strip().splitlines()[0] if text.strip() else ""
     kind = type(error).__name__
     return f"{kind}: {first}"[:1000] if first else kind

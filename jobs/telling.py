@@ -14,6 +14,7 @@ T = TypeVar("T")
 KINDS = ("markdown", "table", "link", "metric", "image")
 _EVERY = 0.2  # seconds between two words about a loop
 _MOST_ROWS = 1_000  # of a table that is shown
+_MOST = 1 << 62  # what the store can count
 _LONGEST = 256 << 10  # characters of a text that is shown
 
 
@@ -59,8 +60,13 @@ def progress(
 def _tell_progress(
     run: context.RunScope, number: int, label: str, done: int, total: int | None
 ) -> None:
-    row = {"number": number, "label": label[:200], "done": done, "total": total,
-           "at": run.world.now()}  # fmt: skip
+    row = {
+        "number": number,
+        "label": label[:200],
+        "done": done,
+        "total": None if total is None else min(total, _MOST),
+        "at": run.world.now(),
+    }
     run.world.recorder.tell("progress", run.run_id, row)
 
 

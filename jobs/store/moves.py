@@ -332,7 +332,7 @@ def _write_details(writer: Writer, run_id: str, details: Details) -> None:
         "INSERT INTO run_details (run_id, parameters, options, code, inputs) "
         "VALUES (:id, :parameters, :options, :code, :inputs)",
         id=run_id,
-        parameters=json.dumps(details.parameters, ensure_ascii=False),
+        parameters=json.dumps(details.parameters),
         options=json.dumps(details.options),
         code=json.dumps(details.code),
         inputs=None if details.inputs is None else json.dumps(details.inputs),

@@ -367,3 +367,56 @@ def test_where_there_is_no_lake_a_flow_runs_and_says_so_once(
 
     assert (alone(), alone()) == (4, 4)
     assert capsys.readouterr().err.count("This run is not recorded") == 1
+
+
+class Mute(Exception):
+    """An error that cannot tell of itself."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def test_whatever_a_flow_or_a_task_raises_is_told_as_its_outcome(project: Project) -> None:
+    @task
+    def mute() -> None:
+        raise Mute
+
+    @task
+    def leaves() -> None:
+        raise SystemExit(3)
+
+    @flow
+    def odd(what: str) -> None:
+        if what == "submitted":
+            state = leaves.submit().wait()
+            assert state.is_crashed()
+            raise Mute
+        (mute if what == "mute" else leaves)()
+
+    for what in ("mute", "leaves", "submitted"):
+        assert odd(what, return_state=True).is_failed(), what
+    reasons = {run.reason for run in project.lake.runs.page()}
+    assert reasons == {"Mute: its message cannot be told", "SystemExit: 3"}
+
+
+def test_texts_that_no_database_holds_are_told_all_the_same(project: Project) -> None:
+    odd = "NUL \x00, half \ud800, \x1b[31m"
+
+    @task(task_run_name="{word}")
+    def says(word: str) -> str:
+        print(word)
+        return word
+
+    @flow(log_prints=True, flow_run_name="{word}")
+    def flows(word: str) -> str:
+        artifact(word, markdown=word)
+        for _ in progress([1], label=word, total=10**30):
+            pass
+        return str(says(word))
+
+    assert flows.with_options(validate_parameters=False)(odd) == odd
+    run = project.last()
+    assert run.state is State.COMPLETED
+    assert "NUL \\x00, half \\ud800" in run.name
+    assert any("half \\ud800" in line for line in project.logged(run))
+    assert flows.with_options(validate_parameters=False)(odd) == odd
