@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -183,13 +183,14 @@ def _put(job: Job) -> None:
         chosen = run.flow.options.task_runner or ThreadPoolTaskRunner()
         run.runner = (chosen() if isinstance(chosen, type) else chosen).start()
     # A task that submits others stands in a thread of the runner itself.
-    run.runner.put(lambda: _in_thread(job), patiently=task_scope.get() is None)
+    run.runner.put(lambda: _in_thread(job, _perform), patiently=task_scope.get() is None)
 
 
-def _in_thread(job: Job) -> None:
+def _in_thread(job: Job, work: Callable[[Job], None]) -> None:
+    """Do something of a job in a thread that knows no run yet."""
     token = run_scope.set(job.run)
     try:
-        _perform(job)
+        work(job)
     finally:
         run_scope.reset(token)
 
@@ -337,7 +338,7 @@ def _give_up(job: Job, scope: TaskScope) -> None:
     outcome = Outcome(State.FAILED, error=TimedOut(f"{job.name} {reason}"), reason=reason)
     if run.runner is not None and _may_retry(job, outcome):
         job.attempt += 1
-        run.runner.put(lambda: _again(job))
+        run.runner.put(lambda: _in_thread(job, _attempts))
         return
     _settle(job, outcome)
 
@@ -345,14 +346,6 @@ def _give_up(job: Job, scope: TaskScope) -> None:
 def _thread_of(job: Job) -> int | None:
     in_runner = job.future in job.run.children
     return None if in_runner else threading.main_thread().ident
-
-
-def _again(job: Job) -> None:
-    token = run_scope.set(job.run)
-    try:
-        _attempts(job)
-    finally:
-        run_scope.reset(token)
 
 
 def _failed(error: BaseException) -> Outcome:

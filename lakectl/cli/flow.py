@@ -135,7 +135,7 @@ def _tell_plan(plan: dict[str, Any], form: str | None) -> None:
 
 def follow(ctx: click.Context, lake: Any, ordered: Any, watch: bool, form: str | None) -> None:
     """Give a run its process, here or apart, and leave with the code of its end."""
-    from lakectl.cli.run import as_object, exit_code
+    from lakectl.cli.run import as_object, exit_code, tell_end
 
     if not watch:
         lake.runs.detach(ordered)
@@ -151,9 +151,7 @@ def follow(ctx: click.Context, lake: Any, ordered: Any, watch: bool, form: str |
     if form in {"json", "jsonl"}:
         output.print_json(as_object(lake, ended, whole=True))
     else:
-        output.say(
-            f"{ended.name} {ended.state.value}" + (f": {ended.reason}" if ended.reason else "")
-        )
+        tell_end(ended)
     ctx.exit(exit_code(ended))
 
 

@@ -40,6 +40,11 @@ def exit_code(ended: Run) -> int:
     return _CODES.get(ended.state.value, 0)
 
 
+def tell_end(ended: Run) -> None:
+    """How a run ended, as a line on stdout."""
+    output.say(f"{ended.name} {ended.state.value}" + (f": {ended.reason}" if ended.reason else ""))
+
+
 def as_object(lake: Lake, found: Run, *, whole: bool) -> dict[str, Any]:
     """A run as the contract for scripts has it; `whole` with tasks, data and error."""
     history = lake.runs.history
@@ -264,9 +269,7 @@ def wait(ctx: click.Context, word: str, timeout: float | None, output_form: str 
     if output_form in {"json", "jsonl"}:
         output.print_json(as_object(lake, ended, whole=True))
     else:
-        output.say(
-            f"{ended.name} {ended.state.value}" + (f": {ended.reason}" if ended.reason else "")
-        )
+        tell_end(ended)
     ctx.exit(exit_code(ended))
 
 
