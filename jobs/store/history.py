@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +75,7 @@ class History:
     def parameters(self, run_ids: Iterable[str]) -> dict[str, Any]:
         """The parameters of some runs, by id."""
         found = self._by_ids("SELECT run_id, parameters FROM run_details WHERE run_id", run_ids)
-        return {str(run): json.loads(text) for run, text in found}
+        return {str(run): rows.parameters_of(text) for run, text in found}
 
     def names(self, run_ids: Iterable[str]) -> dict[str, str]:
         """The names of some runs, by id; those that retention has removed are not there."""

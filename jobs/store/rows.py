@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from catalog.metadata.values import UNREADABLE, is_sound, object_of
 from jobs.model import (
     Artifact,
     Details,
@@ -36,20 +37,38 @@ DETAILS = "parameters, options, code, inputs, error, post_mortem"
 Row = tuple[Any, ...]
 
 
+_OF_RUN, _OF_TASK = "ttttTtTiiIIiiTTtTTtIT", "titttTiIIbtTTT"  # see catalog.metadata.values.sound
+_DAMAGED = "its row in our table is damaged"
+
+
 def run_of(row: Row) -> Run:
-    """A row of `RUN`."""
+    """A row of `RUN`; one that is damaged says so, and hides no other."""
     values = list(row)
-    values[5] = State(values[5])
-    values[18] = tuple(json.loads(values[18]))
+    try:
+        values[5] = State(values[5])
+        values[18] = tuple(map(str, json.loads(values[18])))
+        if not is_sound(row, _OF_RUN):
+            raise ValueError(_DAMAGED)
+    except UNREADABLE:
+        run_id = str(row[0])
+        return Run(run_id, str(row[1]), str(row[2]), "session", None, State.CRASHED, _DAMAGED,
+                   0, 0, None, 0, 0, 0, None, None, run_id, None, None, (), None, None)  # fmt: skip
     return Run(*values)
 
 
 def task_of(row: Row) -> TaskRun:
-    """A row of `TASK`."""
+    """A row of `TASK`; one that is damaged says so, and hides no other."""
     values = list(row)
-    values[4] = State(values[4])
-    values[9] = bool(values[9])
-    values[10] = tuple(json.loads(values[10]))
+    try:
+        values[4] = State(values[4])
+        values[9] = bool(values[9])
+        values[10] = tuple(map(int, json.loads(values[10])))
+        if not is_sound(row, _OF_TASK):
+            raise ValueError(_DAMAGED)
+    except UNREADABLE:
+        number = row[1] if isinstance(row[1], int) else 0
+        return TaskRun(str(row[0]), number, str(row[2]), str(row[3]), State.CRASHED, _DAMAGED,
+                       0, None, None, False)  # fmt: skip
     return TaskRun(*values)
 
 
@@ -61,7 +80,10 @@ def log_of(row: Row) -> LogLine:
 def event_of(row: Row) -> Event:
     """A row of `EVENT`."""
     values = list(row)
-    values[3] = State(values[3])
+    try:
+        values[3] = State(values[3])
+    except UNREADABLE:
+        values[3], values[4] = State.CRASHED, _DAMAGED
     return Event(*values)
 
 
@@ -78,7 +100,10 @@ def write_of(row: Row) -> Write:
 def artifact_of(row: Row) -> Artifact:
     """A row of `ARTIFACT`."""
     values = list(row)
-    values[6] = json.loads(values[6])
+    try:
+        values[6] = json.loads(values[6])
+    except UNREADABLE:
+        values[6] = _DAMAGED
     return Artifact(*values)
 
 
@@ -87,14 +112,25 @@ def progress_of(row: Row) -> Progress:
     return Progress(*row)
 
 
+def parameters_of(text: str) -> dict[str, Any]:
+    """The parameters of a run; none where they are damaged."""
+    try:
+        return object_of(text)
+    except UNREADABLE:
+        return {}
+
+
 def details_of(row: Row) -> Details:
     """A row of `DETAILS`."""
     parameters, options, code, inputs, error, post_mortem = row
-    return Details(
-        json.loads(parameters),
-        json.loads(options),
-        json.loads(code),
-        json.loads(inputs) if inputs else None,
-        error,
-        json.loads(post_mortem) if post_mortem else None,
-    )
+    try:
+        return Details(
+            object_of(parameters),
+            object_of(options),
+            object_of(code),
+            object_of(inputs) if inputs else None,
+            None if error is None else str(error),
+            object_of(post_mortem) if post_mortem else None,
+        )
+    except UNREADABLE:
+        return Details({}, error=f"What was kept of this run is lost: {_DAMAGED}.")

@@ -128,3 +128,19 @@ def test_ids_sort_by_the_time_of_their_runs() -> None:
     ids = [new_id(now) for now in (1, 15, 16, 1_700_000_000_000, 1_700_000_000_001)]
     assert ids == sorted(ids)
     assert all(len(run_id) == 32 for run_id in ids)
+
+
+def test_a_damaged_row_says_so_and_hides_no_other(project: Project) -> None:
+    moves, _ = _made(project)
+    _, bad = _made(project)
+    with project.lake.handles.reader.write() as writer:
+        writer.execute("UPDATE runs SET state = 'GONE', tags = 7 WHERE id = :id", id=bad)
+        writer.execute("UPDATE run_details SET parameters = '[' WHERE run_id = :id", id=bad)
+        writer.execute("UPDATE run_events SET state = 9 WHERE run_id = :id", id=bad)
+    history = History(project.lake.handles.reader)
+    found = {run.id: run for run in history.page()}
+    assert len(found) == 2
+    assert found[bad].reason == "its row in our table is damaged"
+    assert "is damaged" in (history.details(bad).error or "")
+    assert history.events(bad)[0].state is State.CRASHED
+    assert moves.claim(bad, machine.this_process()) is None
