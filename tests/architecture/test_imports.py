@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.ingest import IngestRequest
+from jobs.builtin.upkeep import upkeep
 from lakectl.root import init_lake, open_lake
 
 _HEAVY = ("duckdb", "gcsfs", "pandas", "pyarrow", "pyiceberg", "sqlalchemy", "textual")
@@ -34,6 +35,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "a.csv").write_text("a,b\n1,x\n")
     with open_lake(root / "lake") as opened:
         opened.ingest(IngestRequest(into="nyc.trips", sources=(str(root / "a.csv"),)))
+        opened.runs.run_here(upkeep, {})
     return root / "lake"
 
 
@@ -60,6 +62,10 @@ def _imported(lake: Path, *arguments: str) -> tuple[int, set[str], str]:
         ["schema", "nyc.trips"],
         ["schema", "nyc.trips", "--history"],
         ["search", "trips"],
+        ["run", "ls"],
+        ["run", "show", "latest"],
+        ["run", "logs", "latest", "-o", "json", "--level", "debug"],
+        ["flow", "run", "--help"],
     ],
     ids=" ".join,
 )
