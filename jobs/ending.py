@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from jobs.supervisor import Watched
 
 
+_LARGE = 1_000  # MB
+
+
 def message_of(line: bytes) -> dict[str, Any]:
     """A line from the pipe; what a dying process left half written is no message."""
     try:
@@ -60,10 +63,10 @@ def _how(watched: Watched) -> str:
     if number in watched.signals:
         return f"stopped by {name}"
     if number == signal.SIGKILL:
-        return (
-            f"its process was killed by {name} from outside; at its largest it held "
-            f"{watched.peak_kb // 1024} MB: perhaps the kernel was short of memory"
-        )
+        megabytes = watched.peak_kb // 1024
+        guess = ": perhaps the kernel was short of memory" if megabytes > _LARGE else ""
+        held = f"at its largest it held {megabytes:,} MB{guess}"
+        return f"its process was killed by {name} from outside; {held}"
     return f"its process was ended by {name}"
 
 

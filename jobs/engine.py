@@ -79,9 +79,12 @@ def execute(scope: RunScope) -> Outcome:
     """Run the body of a flow and wait for its tasks; whatever it raises is the outcome."""
     tokens = run_scope.set(scope), task_scope.set(None)
     try:
+        logs.tell(_INFO, f"Beginning flow run {scope.name!r} for flow {scope.flow.name!r}")
         outcome = _body(scope)
         hooks.after_flow(scope, outcome)
-        level = _INFO if outcome.state in {State.COMPLETED, State.SKIPPED} else _ERROR
+        level = _ERROR if outcome.state is State.FAILED else _INFO
+        if level is _ERROR and not isinstance(outcome.error, LakeError):
+            logs.tell(_ERROR, error_text(outcome.error) or "")
         logs.tell(level, f"Finished in state {outcome!r}")
         return outcome
     finally:
@@ -156,7 +159,7 @@ def error_text(error: BaseException | None) -> str | None:
 
     Of an error that ours raised on purpose the sentence says all.
     """
-    if error is None:
+    if error is None or isinstance(error, KeyboardInterrupt):
         return None
     told = traceback.TracebackException.from_exception(error, limit=-40)
     seen: traceback.TracebackException | None = told

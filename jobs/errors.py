@@ -15,6 +15,7 @@ LakeError
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from catalog.errors import Conflict, DeadlineExceeded, InvalidInput, OperationFailed
@@ -34,10 +35,13 @@ class InvalidParameters(InvalidInput):
         count = f"{len(fields)} of its parameters are" if len(fields) > 1 else "a parameter is"
         super().__init__(
             f"Flow {flow!r} was not run: {count} wrong.",
-            "See what it takes: lakectl flow show FLOW",
+            f"See what it takes: lakectl flow show {shlex.quote(flow)}",
         )
         self.fields = dict(fields)
         self.changes = tuple(f"{name}: {why}" for name, why in fields.items())
+
+    def __str__(self) -> str:
+        return "\n  ".join([self.message, *self.changes])
 
 
 class BrokenFlow(InvalidInput):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -241,6 +242,10 @@ def _tidied(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known and name not in _IGNORED:
             word = "flow" if kind is FlowOptions else "task"
             raise InvalidInput(f"A {word} has no option {name!r}.", f"Known: {sorted(known)}.")
+    if given.get("cache_policy") is not None:
+        warnings.warn(
+            "cache_policy is not known here and does nothing; say cache=Cache()", stacklevel=4
+        )
     found = {name: value for name, value in given.items() if name in known}
     for name in _PLURALS:
         if name in found:

@@ -43,7 +43,7 @@ def new_run(flow: Flow, values: Mapping[str, Any], now: int, **more: Any) -> New
     )
     origin = more.pop("origin", None) or origin_of(flow)
     return NewRun(
-        run_id, name, flow.name, origin, details, now, now, tags=flow.options.tags, **more
+        run_id, name, flow.name, origin, details, now, now, **{"tags": flow.options.tags, **more}
     )
 
 

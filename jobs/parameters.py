@@ -117,7 +117,9 @@ def _told(error: ValidationError, flow: Flow) -> dict[str, str]:
     """What is wrong by parameter, in words; a list tells which item, a model which field."""
     found: dict[str, list[str]] = {}
     for each in error.errors(include_url=False, include_input=False, include_context=False):
-        name, *inside = (str(part) for part in each["loc"])
+        name, *inside = (
+            f"item {part + 1}" if isinstance(part, int) else part for part in each["loc"]
+        )
         why = _WORDS.get(each["type"], each["msg"][:1].lower() + each["msg"][1:])
         if each["type"] == "missing" and inside:
             why = "it is missing"
@@ -127,7 +129,12 @@ def _told(error: ValidationError, flow: Flow) -> dict[str, str]:
     return {name: "; ".join(found[name]) for name in dict.fromkeys(order) if name in found}
 
 
-_WORDS = {"missing": "it is missing", "extra_forbidden": "there is no such parameter"}
+_WORDS = {
+    "missing": "it is missing",
+    "extra_forbidden": "there is no such parameter",
+    "list_type": 'it takes a list, such as ["a", "b"] or [1, 2]',
+    "dict_type": 'it takes an object, such as {"a": 1}',
+}
 
 
 def _learn_secrets(values: Mapping[str, Any]) -> None:
@@ -265,6 +272,7 @@ def fields_of(flow: Flow) -> tuple[Parameter, ...]:
         kind = hints.get(name, Any)
         required = parameter.default is parameter.empty
         default = None if required else _typed(stored(flow, {name: parameter.default})[name])
+        default = "" if parameter.default is None else default
         told = typing.get_args(kind) if typing.get_origin(kind) is typing.Annotated else ()
         description = next((str(t.description) for t in told if _describes(t)), "")
         found.append(
@@ -286,7 +294,7 @@ def _typed(value: Any) -> str:
 
 def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Kept values as the texts of a form."""
-    return {name: _typed(value) for name, value in values.items()}
+    return {name: "" if value is None else _typed(value) for name, value in values.items()}
 
 
 def _bare(kind: Any) -> Any:

@@ -15,6 +15,11 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
+# What an address carries behind its `?` under a name that says what it is: signed links, tokens.
+_IN_QUERY = re.compile(
+    r"([?&][\w.-]*(?:token|key|sig|signature|secret|passw|auth|credential)[\w.-]*=)[^&\s#\"']+",
+    re.I,
+)
 _SHORTEST = 4  # below that a secret would mask half of every text
 _OF_ENVIRONMENT = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|CREDENTIAL", re.I)
 _IN_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s@/]+)(@)", re.I)
@@ -58,7 +63,10 @@ class Masker:
         text = storable(text)
         if self._pattern is not None:
             text = self._pattern.sub(MASK, text)
-        return _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text) if "://" in text else text
+        if "://" not in text:
+            return text
+        text = _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text)
+        return _IN_QUERY.sub(rf"\g<1>{MASK}", text)
 
     def masked(self, value: Any) -> Any:
         """A value of JSON with every text in it masked, keys too."""

@@ -394,6 +394,9 @@ class Supervisor:
         if may and watched.attempt <= watched.launch.retries:
             self._try_again(watched, reason)
             return
+        if state is State.CANCELLED:
+            by = self.history.run(watched.run_id).cancel_by
+            reason = f"cancelled by {by}" if by else reason
         self.recorder.settle(watched.run_id, state, reason, **told)
 
     def _try_again(self, watched: Watched, reason: str | None) -> None:

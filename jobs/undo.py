@@ -35,11 +35,11 @@ def effects(lake: Any, history: History, run: Run) -> list[Effect]:
     return [
         found
         for _, group in groupby(writes, key=lambda write: write.dataset_id)
-        if (found := _effect(lake, list(group))) is not None
+        if (found := _effect(lake, history, list(group))) is not None
     ]
 
 
-def _effect(lake: Any, writes: list[Write]) -> Effect | None:
+def _effect(lake: Any, history: History, writes: list[Write]) -> Effect | None:
     """What undoing does to one dataset; None where it has been undone already."""
     name = writes[0].dataset
     own = {write.version for write in writes}
@@ -63,16 +63,17 @@ def _effect(lake: Any, writes: list[Write]) -> Effect | None:
     before = next((v for v in line if v.version < first), None)
     conflict = None
     if later:
-        who = later[0].run_id or later[0].message or "somebody"
-        conflict = f"v{later[0].version} was written since by {_who(later[0], who)}"
+        conflict = f"v{later[0].version} was written since by {_who(history, later[0])}"
     elif before is not None and before.state == "expired":
         conflict = f"v{before.version}, the one before it, has expired"
     target = before.version if before is not None else None
     return Effect(name, line[0].version, target, conflict)
 
 
-def _who(version: Version, who: str) -> str:
-    return f"run {who}" if version.run_id else f"{version.operation} ({who})"
+def _who(history: History, version: Version) -> str:
+    if version.run_id is None:
+        return f"{version.operation} ({version.message or 'outside of a run'})"
+    return f"run {history.names([version.run_id]).get(version.run_id, version.run_id)}"
 
 
 def undo(lake: Any, history: History, run: Run) -> list[Effect]:

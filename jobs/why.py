@@ -25,11 +25,11 @@ def why(history: History, slots: Slots, run: Run, now: int) -> list[str]:
     """
     name = shown(run.state, reason=run.reason, attempt=run.attempt, due_at=run.due_at,
                  cached=False, now=now)  # fmt: skip
-    told = [f"{run.name} is {name}" + (f": {run.reason}." if run.reason else ".")]
+    told = [f"{run.name} is {name}" + (f": {_bare(run.reason)}." if run.reason else ".")]
     told += _of_waiting(slots, run, now)
     for event in history.events(run.id)[:-1]:
         if event.state is State.SCHEDULED and event.attempt:
-            told.append(f"It was tried again: {event.reason}.")
+            told.append(f"It was tried again: {_bare(event.reason)}.")
         elif event.state is State.CANCELLING:
             told.append(f"It was {event.reason}.")
     if run.resume_of:
@@ -41,6 +41,10 @@ def why(history: History, slots: Slots, run: Run, now: int) -> list[str]:
     if details.error:
         told.append("Its error: " + details.error.strip().splitlines()[-1])
     return told
+
+
+def _bare(reason: str | None) -> str:
+    return (reason or "").rstrip(".")
 
 
 def _of_waiting(slots: Slots, run: Run, now: int) -> list[str]:
@@ -61,5 +65,6 @@ def _of_tasks(history: History, run: Run) -> list[str]:
     told: list[str] = []
     for task in history.tasks(run.id, limit=5_000):
         if task.reason and len(told) < _MOST_TASKS:
-            told.append(f"Task {task.name} is {task.state.value.capitalize()}: {task.reason}.")
+            state = task.state.value.capitalize()
+            told.append(f"Task {task.name} is {state}: {_bare(task.reason)}.")
     return told

@@ -93,3 +93,7 @@ def __getattr__(name: str) -> Any:
     _names.pin()
     module, attribute = _DOORS[name]
     return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

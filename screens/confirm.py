@@ -34,14 +34,15 @@ class Answer(Widget, can_focus=True):
             super().__init__()
             self.yes = yes
 
-    def __init__(self, verb: str) -> None:
+    def __init__(self, verb: str, back: str = "Cancel") -> None:
         super().__init__()
         self._verb = verb
+        self._back = back
 
     def render(self) -> Content:
-        """Cancel at the left, the deed at the right."""
+        """What changes nothing at the left, the deed at the right."""
         return Content.assemble(
-            (f"[ {'' if self.yes else '▸ '}Cancel ]", "dim" if self.yes else "reverse bold"),
+            (f"[ {'' if self.yes else '▸ '}{self._back} ]", "dim" if self.yes else "reverse bold"),
             "   ",
             (f"[ {'▸ ' if self.yes else ''}{self._verb} ]",
              "$text-error reverse bold" if self.yes else "$text-error"),
@@ -76,7 +77,7 @@ class ConfirmScreen(Window[bool]):
         """The facts and the answers."""
         with Vertical(classes="window asking"):
             yield Facts()
-            yield Answer(self._question.verb)
+            yield Answer(self._question.verb, self._question.back)
 
     def on_mount(self) -> None:
         """Fill in the facts."""

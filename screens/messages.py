@@ -98,6 +98,7 @@ class Confirm(Message):
         lines: what would happen.
         same_as: the shell line that would do the same.
         verb: what stands on the button.
+        back: what stands on the one that changes nothing.
         then: called when the answer was yes.
     """
 
@@ -108,6 +109,7 @@ class Confirm(Message):
         same_as: str,
         verb: str,
         then: Callable[[], None],
+        back: str = "Cancel",
     ) -> None:
         super().__init__()
         self.title = title
@@ -115,6 +117,7 @@ class Confirm(Message):
         self.same_as = same_as
         self.verb = verb
         self.then = then
+        self.back = back
 
 
 class AskTag(Message):

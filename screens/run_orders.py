@@ -45,7 +45,8 @@ class RunOrders(LakeScreen):
         def go() -> None:
             self._tell_of(lambda: self.backend.cancel_run(run.id), line)
 
-        self._confirm(f"Cancel {run.name}?", told, "Stop it", line, go)
+        asked = messages.Confirm(f"Cancel {run.name}?", told, line, "Stop it", go, "Let it run")
+        self.post_message(asked)
 
     def do_rerun(self) -> None:
         """Ask, then start the same once more and go there."""

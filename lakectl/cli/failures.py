@@ -28,6 +28,9 @@ def tell(error: BaseException, arguments: list[str]) -> int:
         return quiet_end()
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # a noun alone
+        sys.stderr.write(f"{error.format_message()}\n")
+        return error.exit_code
     if "--debug" in arguments or os.environ.get("LAKECTL_DEBUG"):
         trace = "".join(traceback.format_exception(error))
         sys.stderr.write(safe(trace, limit=_LONGEST_TRACE, multiline=True))

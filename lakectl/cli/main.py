@@ -16,7 +16,8 @@ _EPILOG = """\b
 Without a command on a terminal, the dashboard opens.
 A version is named by number (v3), tag, branch, snapshot id or time ('2h ago').
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict or incompatible
-schema, 5 store not reachable, 6 not allowed, 7 a check said no, 70 crash,
+schema, 5 store not reachable, 6 not allowed, 7 a check said no, 8 a run
+was cancelled, 70 crash,
 124 timeout, 130 interrupted."""
 
 

@@ -49,7 +49,8 @@ def init(ctx: click.Context, /, folder: str, migrate: bool, **given: str | None)
     if given["example"]:
         place = root.write_example(found, given["example"])
         output.note(f"  example    {place}")
-        output.note(f"Run it: cd {folder}; lakectl flow run {given['example']} -p months=[1,2]")
+        here = "" if folder == "." else f"cd {folder}; "
+        output.note(f"Run it: {here}lakectl flow run {given['example']} -p months=[1,2]")
         return
     output.note("Load something: lakectl ingest FILE --into namespace.name")
 

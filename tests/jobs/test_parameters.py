@@ -57,10 +57,10 @@ def test_every_parameter_that_is_wrong_is_told_at_once_by_name() -> None:
         )
     fields = told.value.fields
     assert list(fields) == ["months", "year", "colour", "window", "no_such"]
-    assert fields["months"].startswith("1: input should be less than or equal to 12; 2: ")
+    assert fields["months"].startswith("item 2: input should be less than or equal to 12; item 3: ")
     assert "start: it is missing" in fields["window"]
     assert fields["no_such"] == "there is no such parameter"
-    assert str(told.value) == "Flow 'taxi' was not run: 5 of its parameters are wrong."
+    assert told.value.message == "Flow 'taxi' was not run: 5 of its parameters are wrong."
     assert told.value.exit_code == 2
 
 
@@ -165,3 +165,20 @@ def test_a_result_whose_file_was_damaged_is_not_believed(tmp_path: Any) -> None:
     path.unlink()
     with pytest.raises(results.Lost, match="not on this machine"):
         results.decode(text, tmp_path)
+
+
+def test_an_untouched_field_of_a_form_is_the_default() -> None:
+    @flow
+    def optional(name: str | None = None, number: int | None = None) -> None: ...
+
+    fields = {field.name: field.default for field in parameters.fields_of(optional)}
+    assert fields == {"name": "", "number": ""}
+    assert parameters.texts_of({"name": None, "number": 3}) == {"name": "", "number": "3"}
+
+
+def test_an_error_tells_in_python_what_is_wrong_and_what_to_write() -> None:
+    with pytest.raises(InvalidParameters) as told:
+        parameters.check(taxi, {"months": "3", "year": 1})
+    assert "months: it takes a list, such as" in str(told.value)
+    assert "year: input should be greater" in str(told.value)
+    assert told.value.hint == "See what it takes: lakectl flow show taxi"

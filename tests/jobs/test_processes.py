@@ -304,11 +304,11 @@ def test_a_flood_of_output_keeps_its_begin_and_its_end_and_says_what_it_left_out
     run = flows.lake.runs.start("floods")
     assert run.state is State.COMPLETED
     lines = flows.logged(run)
-    assert lines[0] == "x" * 999
-    assert "the end" in lines[-2:] or "the end" in lines[-3:]
+    assert "x" * 999 in lines[:2]
+    assert "the end" in lines[-3:]
     (note,) = [line for line in lines if "were left out here" in line]
     left_out = int(note.split(" lines")[0].replace(",", ""))
-    assert left_out + len(lines) - 1 == 100_002
+    assert left_out + len(lines) - 1 == 100_003
     assert sum(map(len, lines)) < 11 << 20
 
 

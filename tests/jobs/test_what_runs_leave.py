@@ -357,3 +357,20 @@ def test_upkeep_removes_old_runs_and_keeps_the_newest(project: Project) -> None:
     left = [r.flow for r in project.lake.runs.page()]
     assert left.count("etl") == 2
     assert project.lake.describe("n.t").summary.rows == 4
+
+
+def test_a_signed_address_is_kept_without_its_signature(project: Project) -> None:
+    address = "http://127.0.0.1:9/x.csv?X-Amz-Signature=abcdef&page=2&token=hush"
+    done = project.command("ingest", address, "--into", "n.t")
+    assert done.returncode != 0
+    run = project.last()
+    (kept,) = project.lake.runs.history.details(run.id).parameters["sources"]
+    assert kept == "http://127.0.0.1:9/x.csv?X-Amz-Signature=********&page=2&token=********"
+    assert "hush" not in str(run.reason)
+
+
+def test_tags_of_a_run_are_added_to_those_of_its_flow(project: Project) -> None:
+    project.write("from lakectl import flow\n@flow(tags=['nightly'])\ndef etl(): ...\n")
+    done = project.command("flow", "run", "etl", "-t", "by-hand", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tags"] == ["nightly", "by-hand"]

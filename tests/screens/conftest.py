@@ -35,6 +35,8 @@ _FACTS_OF_THE_RUN = (
     (re.compile(r"\b01[0-9a-f]{5,29}(?=…)"), lambda found: "0" * len(found[0])),
     (re.compile(r"(?<!\d )\b\d\d:\d\d:\d\d\.\d{3}"), "14:02:00.000"),
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "14:02:00"),
+    # An hour of which a dialog covers the rest.
+    (re.compile(r"(?<=[▌ ] )\d\d?(?=[│╭╰])"), lambda found: "1" * len(found[0])),
 )
 
 # What anybody may write into a column name, a cell, an owner or a message.
