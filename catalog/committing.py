@@ -46,6 +46,7 @@ class Load:
     quarantined: int
     seen: Seen | None
     skip_seen: bool
+    content: str | None = None  # of what is no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +302,7 @@ def _rows(
     entry = LedgerEntry(
         key=load.write_key,
         mode=load.mode,
-        content=seen.content() if seen else None,
+        content=seen.content() if seen else load.content,
         source_bytes=seen.size if seen else None,
         sources=seen.sources if seen else (),
         quarantined=load.quarantined,

@@ -134,17 +134,22 @@ def _attempt(
 ) -> IngestReport:
     dataset = _existing(handles, name)
     key = request.write_key or handles.new_id()
+    content = _content_of(request)
     done = committing.landed(handles, key, dataset, name)
-    if done is not None:
+    if done is not None and not request.same_rows:
         return done
     if request.branch != "main" and (dataset is None or request.branch not in dataset.branches):
         raise NotFound(f"{name} has no branch {request.branch!r}.")
     seen = Seen(handles, files, _manner(request), dataset)
-    skipped = seen.report() if files and request.if_seen == "skip" else None
+    skips = files and request.if_seen == "skip" and done is None
+    skipped = seen.report() if skips else None
     if skipped is not None:
         return skipped
     if files:
         seen.start()
+    if done is not None:
+        _require_same(handles, key, seen.content() if files else content, name)
+        return done
     from catalog.engine.session import connect
 
     con = connect(scratch)
@@ -153,6 +158,33 @@ def _attempt(
         return _load_all(work, request, name, dataset, files)
     finally:
         con.close()
+
+
+def _content_of(request: IngestRequest) -> str | None:
+    """A digest of the rows of a frame, where another load may have to be compared with them."""
+    if not request.same_rows or request.frame is None:
+        return None
+    from blake3 import blake3
+
+    digest = blake3()
+    for batch in request.frame.combine_chunks().to_batches():
+        digest.update(batch.serialize())
+    return str(digest.hexdigest())
+
+
+def _require_same(handles: Handles, key: str, content: str | None, name: DatasetName) -> None:
+    """Refuse to take a write for one that landed before if it holds something else.
+
+    Raises:
+        Conflict: it does.
+    """
+    landed = handles.reader.landed_content(key)
+    if landed is not None and content is not None and landed != content:
+        raise Conflict(
+            f"This write to {name} was made before, by an earlier attempt, with other content.",
+            "Make what an attempt writes depend on its arguments alone, or name each write: "
+            'append(…, write_key="…").',
+        )
 
 
 def _load_all(
@@ -406,5 +438,6 @@ def _finish(
         quarantined=quarantined,
         seen=work.seen,
         skip_seen=plan.request.if_seen == "skip",
+        content=_content_of(plan.request),
     )
     return committing.commit_load(job, target, written, tuple(plan.notes))

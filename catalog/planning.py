@@ -45,6 +45,7 @@ class IngestRequest:
     text: TextOptions = field(default_factory=TextOptions)
     branch: str = "main"
     write_key: str | None = None  # a key of the caller's own: the same key never loads twice
+    same_rows: bool = False  # refuse the same key with other content, rather than pass it over
 
 
 @dataclass(slots=True)

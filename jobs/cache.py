@@ -80,13 +80,13 @@ def key_of(
     elif options.cache is None:
         return None
     else:
-        if options.cache.code:
-            parts["code"] = digests.of_code(task.fn)
-        if options.cache.inputs:
-            try:
+        try:
+            if options.cache.code:
+                parts["code"] = digests.of_code(task.fn)
+            if options.cache.inputs:
                 parts |= {f"argument {n}": digests.of_value(v) for n, v in values.items()}
-            except digests.Undigested as error:
-                return f"not cached: an argument has no digest: {error}"
+        except digests.Undigested as error:
+            return f"not cached: what it depends on has no digest: {error}"
         parts |= {f"dataset {name}": str(version) for name, version in versions.items()}
     whole = json.dumps([task.key, sorted(parts.items())])
     return Key(digests.of_value(whole), parts)

@@ -80,7 +80,7 @@ def keep(job: Job, outcome: Outcome) -> str | None:
     if wanted is None:
         wanted = bool(job.run.flow.options.persist_result) or key is not None
     try:
-        text = results.encode(outcome.result(), world.results if wanted else None)
+        text = results.keepable(outcome.result(), world.results if wanted else None)
     except results.Unkept as error:
         if wanted and not outcome.cached:
             logs.tell(_WARNING, f"The result of {job.name} is not kept: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import enum
 import hashlib
 import json
 import types
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs import results
+
+_DEEP = 20
 
 
 class Undigested(Exception):
@@ -42,7 +45,7 @@ def _content(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"{type(value).__name__}{json.dumps([_content(item) for item in value])}"
     if callable(value) and hasattr(value, "__qualname__"):
-        return f"callable {value.__qualname__}"
+        return f"callable {value.__qualname__} {of_code(value)}"
     try:
         return results.encode(value, None)
     except results.Unkept as error:
@@ -69,9 +72,27 @@ def _table_digest(value: Any) -> str | None:
 
 
 def of_code(fn: Any) -> str:
-    """A digest of what a function does: its bytecode and constants, not its lines or comments."""
+    """A digest of what a function does: its bytecode, its file's name, and the values around it.
+
+    Those are the plain values and the functions that it closes over, and of the module's own the
+    plain values that it names; not its lines or comments, nor what may change while it runs.
+    """
     code = getattr(fn, "__code__", None)
-    return _hex(_code(code).encode()) if code is not None else _hex(repr(fn).encode())
+    if code is None:
+        return _hex(repr(type(fn)).encode())
+    held = [cell.cell_contents for cell in fn.__closure__ or ()]
+    around = [of_code(v) if callable(v) else repr(v) for v in held if _is_fixed(v)]
+    names = getattr(fn, "__globals__", {})
+    around += [f"{n}={names[n]!r}" for n in sorted(code.co_names) if type(names.get(n)) in _PLAIN]
+    file = code.co_filename.rpartition("/")[2]
+    return _hex(json.dumps([file, _code(code), around]).encode())
+
+
+_PLAIN = {bool, int, float, str}
+
+
+def _is_fixed(value: Any) -> bool:
+    return type(value) in _PLAIN or isinstance(value, types.FunctionType)
 
 
 def _code(code: types.CodeType) -> str:
@@ -81,26 +102,33 @@ def _code(code: types.CodeType) -> str:
     return json.dumps([steps, consts[1:] if consts else consts])
 
 
-def lightly(value: Any) -> str:
-    """A digest that costs little: of large things only their kind and size.
+def but_for_tables(value: Any) -> str:
+    """A digest of everything in a value but the cells of its tables: of those the shape counts.
 
     For telling the calls of a task in one run from each other, not for a cache.
     """
-    return _hex(_sketch(value, 0).encode())[:16]
+    try:
+        return _hex(_content(_sketched(value, 0)).encode())[:16]
+    except (Undigested, RecursionError):
+        return type(value).__qualname__
 
 
-def _sketch(value: Any, depth: int) -> str:
-    if isinstance(value, str | int | float | bool | None):
-        return repr(value)[:200]
+def _sketched(value: Any, depth: int) -> Any:
+    """A value with tables by their shape, and objects that nobody can tell by their kind."""
     shape = getattr(value, "shape", None)
-    if shape is not None:
-        return f"{type(value).__name__}{shape}"
-    if isinstance(value, list | tuple) and len(value) <= 20 and depth < 3:
-        return f"{type(value).__name__}{[_sketch(item, depth + 1) for item in value]}"
-    if isinstance(value, Mapping) and len(value) <= 20 and depth < 3:
-        return f"map{[(str(k)[:50], _sketch(v, depth + 1)) for k, v in value.items()]}"
-    size = len(value) if hasattr(value, "__len__") else ""
-    return f"{type(value).__name__}{size}"
+    if shape is not None and not isinstance(value, type) and shape != ():
+        return f"{type(value).__qualname__}{shape}"
+    if isinstance(value, Mapping) and depth < _DEEP:
+        return {str(k): _sketched(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple) and depth < _DEEP:
+        return [_sketched(item, depth + 1) for item in value]
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__qualname__}.{value.name}"
+    try:
+        _content(value)
+    except (Undigested, RecursionError):
+        return type(value).__qualname__
+    return value
 
 
 def _hex(content: bytes) -> str:

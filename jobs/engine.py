@@ -7,15 +7,16 @@ run and calls `execute` in it (`jobs/child`).
 
 from __future__ import annotations
 
+import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import LakeError
+from catalog.errors import InvalidInput, LakeError
 from jobs import digests, hooks, logs, making, parameters, results, retry
 from jobs.context import RunScope, run_scope, task_scope
 from jobs.deadlines import limited
@@ -23,6 +24,7 @@ from jobs.errors import Cancelled, InvalidParameters, TimedOut, UnfinishedWork
 from jobs.futures import Future, futures_in, resolved
 from jobs.model import TaskRun
 from jobs.outcome import Outcome
+from jobs.secrets import masker
 from jobs.states import State
 from jobs.store.history import History
 from jobs.tasks import described
@@ -43,8 +45,13 @@ def call(
         InvalidParameters: it cannot be called so.
         BaseException: what the function raised, after its last attempt.
     """
-    from jobs import local
+    from jobs import loader, local
 
+    if threading.get_ident() in loader.importing:
+        raise InvalidInput(
+            f"Flow {flow.name!r} was called while its file is imported.",
+            "Put the call under: if __name__ == '__main__':",
+        )
     parent = run_scope.get()
     values = _bound(flow, args, kwargs)
     if parent is None or parent.is_foreign():
@@ -167,7 +174,7 @@ def error_text(error: BaseException | None) -> str | None:
         theirs = [frame for frame in seen.stack if not _is_ours(frame.filename)]
         seen.stack[:] = theirs if theirs or isinstance(error, LakeError) else seen.stack
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return "".join(told.format())[-64_000:]
+    return masker.mask("".join(told.format()))[-64_000:]
 
 
 def _is_ours(filename: str) -> bool:
@@ -187,13 +194,14 @@ def _subflow(parent: RunScope, flow: Flow, given: Mapping[str, Any], wait_for: A
         future.wait()
     values = parameters.check(flow, {name: resolved(value) for name, value in given.items()})
     counted = parent.count(f"flow {flow.name}")
-    identity = parent.identity(f"flow {flow.name} {digests.lightly(values)}")
+    identity = parent.identity(f"flow {flow.name} {digests.but_for_tables(values)}")
     number = parent.number()
     old = parent.adopted.get(identity)
     if old is not None and old.state is State.COMPLETED and old.result is not None:
         folder = parent.world.results
         assert folder is not None  # else nothing would have been adopted
-        return Outcome(State.COMPLETED, results.decode(old.result, folder), cached=True)
+        with suppress(results.Lost):  # then it runs again
+            return Outcome(State.COMPLETED, results.decode(old.result, folder), cached=True)
     line = {"number": number, "name": f"{flow.name}-{counted}", "task": flow.name,
             "inputs": identity, "started": parent.world.now()}  # fmt: skip
     outcome = Outcome(State.FAILED)
@@ -261,7 +269,7 @@ def kept_result(scope: RunScope, outcome: Outcome) -> str | None:
         return None
     try:
         wanted = folder if scope.flow.options.persist_result else None
-        return results.encode(outcome.result(), wanted)
+        return results.keepable(outcome.result(), wanted)
     except results.Unkept:
         return None
 

@@ -24,11 +24,12 @@ class Future:
         name: of the task run.
     """
 
-    __slots__ = ("_listeners", "_outcome", "looked_at", "name", "number")
+    __slots__ = ("_listeners", "_outcome", "identity", "looked_at", "name", "number")
 
-    def __init__(self, number: int, name: str) -> None:
+    def __init__(self, number: int, name: str, identity: str = "") -> None:
         self.number = number
         self.name = name
+        self.identity = identity  # by which another attempt knows the same task run
         self.looked_at = False  # whether anybody has learned what became of it
         self._outcome: Outcome | None = None
         self._listeners: list[Listener] | None = None

@@ -25,6 +25,7 @@ from jobs.model import FlowInfo
 READY = "ready:"
 _OURS = ("catalog", "jobs", "screens", "lakectl")
 _lock = threading.RLock()
+importing: set[int] = set()  # threads in which a file is being imported
 
 
 def load(word: str, root: Path) -> Flow:
@@ -194,6 +195,7 @@ def import_file(path: Path) -> types.ModuleType:
             raise BrokenFlow(f"{path} is no Python file.")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        importing.add(threading.get_ident())
         try:
             spec.loader.exec_module(module)
         except KeyboardInterrupt:
@@ -202,6 +204,8 @@ def import_file(path: Path) -> types.ModuleType:
         except BaseException as error:
             sys.modules.pop(name, None)
             raise _retold(path, error) from error
+        finally:
+            importing.discard(threading.get_ident())
         return module
 
 

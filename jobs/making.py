@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -59,12 +60,19 @@ def origin_of(flow: Flow) -> str:
 
 def code_of(flow: Flow) -> dict[str, Any]:
     """What tells the code of a run: its file's digest, and the commit of its repository."""
-    told: dict[str, Any] = {"source": digests.of_code(flow.fn), "cwd": os.getcwd()}
+    told: dict[str, Any] = {"source": _source_of(flow), "cwd": os.getcwd()}
     if flow.file is not None:
         told |= {"file": str(flow.file), "line": flow.fn.__code__.co_firstlineno}
         if not str(flow.file).startswith(str(Path(__file__).parent)):
             told |= _commit_of(flow.file.parent)
     return told
+
+
+def _source_of(flow: Flow) -> str:
+    """A digest of all the code that a run of a flow may be: its whole file, where it has one."""
+    if flow.file is not None and flow.file.is_file():
+        return hashlib.blake2b(flow.file.read_bytes(), digest_size=20).hexdigest()
+    return digests.of_code(flow.fn)
 
 
 @lru_cache(maxsize=64)

@@ -59,6 +59,8 @@ class Orders:
         """
         self._handles.require_writable()
         checked = parameters.check(flow, values)
+        revealed = parameters.stored(flow, checked, reveal=True)
+        parameters.require_same(flow, checked, revealed)
         new = making.new_run(flow, checked, self._handles.now(), **more)
         if new.origin == "session":
             raise InvalidInput(
@@ -74,9 +76,7 @@ class Orders:
             retry.delay(flow.options.retry_delay_seconds, flow.options.retries, attempt, 0, 0)
             for attempt in range(1, flow.options.retries + 1)
         ]
-        launch = Launch(
-            parameters.stored(flow, checked, reveal=True), flow.options.retries, delays or 0
-        )
+        launch = Launch(revealed, flow.options.retries, delays or 0)
         return Ordered(self.history.run(new.id), launch)
 
     def rerun(self, word: str, changes: Mapping[str, Any] | None = None) -> Ordered:

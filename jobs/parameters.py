@@ -110,7 +110,10 @@ def _unchecked(flow: Flow, values: Mapping[str, Any]) -> dict[str, Any]:
     if wrong:
         raise InvalidParameters(flow.name, wrong)
     defaults = {n: p.default for n, p in known.items() if p.default is not p.empty}
-    return {**defaults, **values}
+    given = {**defaults, **values}
+    hints = _hints(flow)
+    masker.learn(*(str(v) for n, v in given.items() if _is_secret(hints.get(n)) and v))
+    return given
 
 
 def _told(error: ValidationError, flow: Flow) -> dict[str, str]:
@@ -175,6 +178,28 @@ def stored(flow: Flow, checked: Mapping[str, Any], *, reveal: bool = False) -> d
         else:
             found[name] = _as_json(flow, name, _opened(value) if reveal else value)
     return found if reveal else dict(masker.masked(found))
+
+
+def require_same(flow: Flow, checked: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+    """Refuse values that would reach a flow's own process as others.
+
+    Raises:
+        InvalidParameters: by the names of those values.
+    """
+    found = check(flow, sent)
+    wrong = {}
+    for name, value in checked.items():
+        try:
+            same = type(found[name]) is type(value) and bool(found[name] == value or value != value)
+        except Exception:  # noqa: BLE001 - an object of any library, which compares as it likes
+            same = False
+        if not same:
+            kind = type(value).__name__
+            wrong[name] = (
+                f"a {kind} does not reach another process as it is; annotate it, or call the flow"
+            )
+    if wrong:
+        raise InvalidParameters(flow.name, wrong)
 
 
 def _is_json(value: Any) -> bool:

@@ -46,7 +46,9 @@ class Piped:
         """Write one line; a copy of the process, which a task forked, says nothing."""
         if os.getpid() != self._process:
             return
-        line = json.dumps(message, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        # A time limit may end the writing of a line in its middle: so each begins on a new one.
+        text = json.dumps(message, ensure_ascii=False)
+        line = b"\n" + text.encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
             left = memoryview(line)
             while left:
@@ -54,25 +56,39 @@ class Piped:
 
 
 class Lines:
-    """Cuts what comes through a pipe into lines; one without an end is kept for later."""
+    """Cuts what comes through a pipe into lines; one without an end is kept for later.
+
+    Args:
+        longest: a line that is longer is cut there.
+    """
 
     def __init__(self, longest: int = 64 << 20) -> None:
-        self._rest = bytearray()
+        self._parts: list[bytes] = []
+        self._size = 0
         self._longest = longest
 
     def take(self, content: bytes) -> list[bytes]:
         """The lines that are whole now, without their ends."""
-        self._rest += content
-        *lines, self._rest = self._rest.split(b"\n")
-        if len(self._rest) > self._longest:
-            lines.append(self._rest)
-            self._rest = bytearray()
-        return [bytes(line) for line in lines]
+        first, *others = content.split(b"\n")
+        self._parts.append(first)
+        self._size += len(first)
+        lines = []
+        for part in others:
+            lines.append(self._whole())
+            self._parts, self._size = [part], len(part)
+        if self._size > self._longest:
+            lines.append(self._whole())
+        return lines
+
+    def _whole(self) -> bytes:
+        line = b"".join(self._parts)
+        self._parts, self._size = [], 0
+        return line
 
     def last(self) -> list[bytes]:
         """What is left at the end, if anything is."""
-        rest, self._rest = bytes(self._rest), bytearray()
-        return [rest] if rest else []
+        line = self._whole()
+        return [line] if line else []
 
 
 def new_run_of(told: Mapping[str, Any]) -> NewRun:

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from catalog import chance
 from catalog.errors import OperationFailed
+from jobs.secrets import masker
 
 _INLINE = 64 << 10  # characters of a result that stand in its row
 _DEEPEST = 60
@@ -50,7 +51,10 @@ def encode(value: Any, folder: Path | None) -> str:
         if folder is None:
             raise Unkept(f"a {kind} is kept only where persist_result=True or a cache asks for it")
         return json.dumps(_write_table(value, kind, folder))
-    text = json.dumps({"json": _plain(value, _Budget(folder is None))})
+    try:
+        text = json.dumps({"json": _plain(value, _Budget(folder is None))})
+    except ValueError as error:  # a whole number of thousands of digits
+        raise Unkept(str(error)) from error
     if len(text) <= _INLINE:
         return text
     if folder is None:
@@ -58,6 +62,18 @@ def encode(value: Any, folder: Path | None) -> str:
             f"{len(text):,} characters are kept only where persist_result=True asks for it"
         )
     return json.dumps({"as": "json", **_write(text.encode(), folder)})
+
+
+def keepable(value: Any, folder: Path | None) -> str:
+    """As `encode`, for what is kept.
+
+    Raises:
+        Unkept: as `encode`, or it holds a secret.
+    """
+    text = encode(value, folder)
+    if masker.mask(text) != text:
+        raise Unkept("it holds a secret")
+    return text
 
 
 def decode(text: str, folder: Path) -> Any:
@@ -136,7 +152,7 @@ def _tagged(value: Any, budget: _Budget) -> Any:
             return {f"{_TAG}{name}": _items(value, budget)}
     if isinstance(value, PurePath):
         return {f"{_TAG}path": str(value)}
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and not value.shape:
+    if type(value).__module__ == "numpy" and hasattr(value, "item") and value.dtype.kind in "biuf":
         return _plain(value.item(), budget)
     raise Unkept(f"a {type(value).__module__}.{type(value).__qualname__} cannot be kept")
 

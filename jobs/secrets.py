@@ -45,8 +45,10 @@ class Masker:
         """Know of some secrets from now on."""
         before = len(self._known)
         for secret in secrets:
-            if len(secret) >= _SHORTEST:
-                self._known.update(_forms(secret))
+            # Of several lines each is told by itself.
+            for part in {secret, *(line for line in secret.splitlines() if len(line) >= 8)}:
+                if len(part) >= _SHORTEST:
+                    self._known.update(_forms(part))
         if len(self._known) != before:
             longest_first = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))

@@ -322,6 +322,7 @@ class Supervisor:
 
     def cancel(self, run_id: str) -> None:
         """End a run that is watched here; from the thread of the loop."""
+        self._later = [later for later in self._later if later[1] != run_id]
         for watched in self._runs.values():
             if watched.run_id == run_id:
                 self._end(watched, "cancel")
@@ -349,27 +350,54 @@ class Supervisor:
         if why in {"stuck", "lost"}:
             self._signal(watched, signal.SIGKILL)
         elif why == "timeout":
-            self._signal(watched, signal.SIGTERM)
-            watched.stop_at = time.monotonic() + 0.5
+            self._signal(watched, signal.SIGTERM, 0.5)
         else:
             self._signal(watched, signal.SIGINT)
-            watched.stop_at = time.monotonic() + _PATIENCE
 
     def _harder(self, watched: Watched) -> None:
-        gentle = signal.SIGTERM not in watched.signals
-        self._signal(watched, signal.SIGTERM if gentle else signal.SIGKILL)
-        watched.stop_at = time.monotonic() + _PATIENCE
+        steps = [signal.SIGTERM, signal.SIGKILL]
+        if watched.why == "cancel":
+            steps.insert(0, signal.SIGINT)
+        left = [number for number in steps if number not in watched.signals]
+        self._signal(watched, left[0] if left else signal.SIGKILL)
 
-    def _signal(self, watched: Watched, number: int) -> None:
+    def _signal(self, watched: Watched, number: int, patience: float = _PATIENCE) -> None:
+        """Send a signal to all of a run's process, and look again after a while."""
         if watched.pid is None:  # not forked yet; the next step tries again
             watched.stop_at = time.monotonic() + 0.05
             return
+        watched.stop_at = time.monotonic() + patience
         watched.signals.append(number)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(watched.pid, number)
 
     def _settle(self, watched: Watched) -> None:
         """A process is over: hear its last words, and tell the store."""
+        self._drain(watched)
+        self._runs.pop(watched.key, None)
+        faults.reach("run.ending")
+        state, reason, told = ending.judge(watched)
+        for run_id in reversed(watched.open_runs):
+            self.recorder.end(run_id, ending.of_subflow(state), reason, None)
+        if watched.why == "lost":
+            self.recorder.forget(watched.run_id)
+            return
+        cancelling = self.history.run(watched.run_id).state is State.CANCELLING
+        if cancelling and state in {State.CRASHED, State.SKIPPED}:
+            state = State.CANCELLED
+        may = state in {State.FAILED, State.CRASHED} and not cancelling
+        if may and watched.attempt <= watched.launch.retries:
+            self._try_again(watched, reason)
+            return
+        if state is State.CANCELLED:
+            by = self.history.run(watched.run_id).cancel_by
+            reason = f"cancelled by {by}" if by else reason
+        if not self.recorder.settle(watched.run_id, state, reason, **told):
+            # Somebody asked it to stop in this very moment: that is all it may still become.
+            self.recorder.moves.move(watched.run_id, State.CANCELLED, watched.fence, reason)
+
+    def _drain(self, watched: Watched) -> None:
+        """Hear the rest of what a process has said."""
         for file in (watched.events, watched.output):
             with suppress(BlockingIOError):
                 while content := os.read(file, _CHUNK):
@@ -382,22 +410,6 @@ class Supervisor:
             os.close(file)
         for line in watched.text.last():
             self._take_output(watched, line)
-        self._runs.pop(watched.key, None)
-        faults.reach("run.ending")
-        state, reason, told = ending.judge(watched)
-        for run_id in reversed(watched.open_runs):
-            self.recorder.end(run_id, ending.of_subflow(state), reason, None)
-        if watched.why == "lost":
-            self.recorder.forget(watched.run_id)
-            return
-        may = state in {State.FAILED, State.CRASHED} and watched.why != "cancel"
-        if may and watched.attempt <= watched.launch.retries:
-            self._try_again(watched, reason)
-            return
-        if state is State.CANCELLED:
-            by = self.history.run(watched.run_id).cancel_by
-            reason = f"cancelled by {by}" if by else reason
-        self.recorder.settle(watched.run_id, state, reason, **told)
 
     def _try_again(self, watched: Watched, reason: str | None) -> None:
         launch = watched.launch
@@ -407,6 +419,8 @@ class Supervisor:
         if self.recorder.settle(watched.run_id, State.SCHEDULED, why, due_at=due):
             later = (time.monotonic() + seconds, watched.run_id, launch, watched.attempt)
             self._later.append(later)
+        else:  # it was asked to stop in this very moment
+            self.recorder.moves.move(watched.run_id, State.CANCELLED, watched.fence, reason)
 
     def close(self) -> None:
         """Stop watching; what still runs is ended with the template."""

@@ -15,8 +15,9 @@ from jobs import caching, digests, hooks, isolation, logs, naming, results, retr
 from jobs.context import RunScope, TaskScope, current_run, run_scope, task_scope
 from jobs.deadlines import limited
 from jobs.errors import TimedOut, UpstreamFailed
-from jobs.futures import Future, FutureList, futures_in, resolved, unmapped
+from jobs.futures import Future, FutureList, allow_failure, futures_in, resolved, unmapped
 from jobs.outcome import Outcome
+from jobs.secrets import masker
 from jobs.slots import slot_for
 from jobs.states import State
 
@@ -161,18 +162,28 @@ def _prepare(
     needed = tuple(futures_in(list(values.values())))
     if wait_for is not None:
         needed += tuple(futures_in(wait_for if isinstance(wait_for, list) else [wait_for]))
-    identity = run.identity(f"{task.key} {_told_apart(values)}")
-    future = Future(run.number(), f"{task.name}-{counted}")
+    above = task_scope.get()
+    inside = f"{above.identity} " if above is not None and above.run is run else ""
+    identity = run.identity(f"{inside}{task.key} {_told_apart(values)}")
+    future = Future(run.number(), f"{task.name}-{counted}", identity)
     return Job(run, task, values, future, identity, needed, counted)
 
 
 def _told_apart(values: Mapping[str, Any]) -> str:
-    """What tells two calls of one task from each other, at little cost; futures by their number."""
-    plain = {
-        name: f"future {value.number}" if isinstance(value, Future) else value
-        for name, value in values.items()
-    }
-    return digests.lightly(plain)
+    """What tells two calls of one task from each other; futures by the task that gives them."""
+    return digests.but_for_tables({name: _named_futures(value) for name, value in values.items()})
+
+
+def _named_futures(value: Any) -> Any:
+    if isinstance(value, Future):
+        return f"future {value.identity}"
+    if isinstance(value, unmapped | allow_failure):
+        return _named_futures(value.value)
+    if isinstance(value, list | tuple):
+        return [_named_futures(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _named_futures(item) for name, item in value.items()}
+    return value
 
 
 def _put(job: Job) -> None:
@@ -336,7 +347,11 @@ def _give_up(job: Job, scope: TaskScope) -> None:
     if run.runner is not None:
         run.runner.replace_one()
     outcome = Outcome(State.FAILED, error=TimedOut(f"{job.name} {reason}"), reason=reason)
-    if run.runner is not None and _may_retry(job, outcome):
+    try:
+        again = run.runner is not None and _may_retry(job, outcome)
+    except Exception:  # noqa: BLE001 - people's own condition; nobody else would settle the task
+        again = False
+    if again and run.runner is not None:
         job.attempt += 1
         run.runner.put(lambda: _in_thread(job, _attempts))
         return
@@ -364,6 +379,7 @@ def described(error: BaseException) -> str:
         text = error.message if isinstance(error, LakeError) else str(error)
     except Exception:  # noqa: BLE001 - people's errors may fail at telling of themselves
         text = "its message cannot be told"
+    text = masker.mask(text)  # before it is cut: half a secret is one too
     first = text.strip().splitlines()[0] if text.strip() else ""
     kind = type(error).__name__
     return f"{kind}: {first}"[:1000] if first else kind

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from catalog.errors import NotFound
+from jobs.model import Write
 from jobs.store.history import History
 
 if TYPE_CHECKING:
     from jobs.context import World
     from jobs.flow import Flow
     from jobs.store.moves import NewRun
+
+
+def _stands(lake: Any, write: Write) -> bool:
+    """Whether a version that a run wrote is still part of what its dataset is now."""
+    try:
+        dataset = lake.describe(write.dataset)
+    except NotFound:
+        return False
+    states = {v.version: v.state for v in lake.versions(write.dataset)}
+    return dataset.id == write.dataset_id and states.get(write.version) in {"live", "current"}
 
 
 def why_skipped(world: World, flow: Flow, new: NewRun, before: str | None = None) -> str | None:
@@ -35,10 +47,13 @@ def why_skipped(world: World, flow: Flow, new: NewRun, before: str | None = None
         return None
     if details.code.get("source") != new.details.code.get("source"):
         return None
-    reads = history.reads(last.id)
-    if not reads:
+    reads, writes = history.reads(last.id), history.writes(last.id)
+    # What a task took from a cache, or from a run before, it did not read in this one.
+    if not reads or last.resume_of or any(task.cached for task in history.tasks(last.id)):
         return None
-    written = {write.dataset_id: write.version for write in history.writes(last.id)}
+    if not all(_stands(world.open_lake(), write) for write in writes):
+        return None  # it was taken back
+    written = {write.dataset_id: write.version for write in writes}
     seen: dict[str, str] = {}
     for read in reads:
         now = world.open_lake().handles.reader.dataset_by_id(read.dataset_id)

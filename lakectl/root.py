@@ -69,9 +69,11 @@ class Lake(Catalog):
         scope = context.run_scope.get() if context is not None else None
         if context is None or scope is None:
             return super().ingest(request)
-        key = request.write_key or context.write_key(request.into)
         run_id = request.run_id or scope.run_id
-        return super().ingest(replace(request, write_key=key, run_id=run_id))
+        if request.write_key is not None:
+            return super().ingest(replace(request, run_id=run_id))
+        key = context.write_key(request.into)
+        return super().ingest(replace(request, write_key=key, run_id=run_id, same_rows=True))
 
     def dataset(self, name: str) -> DatasetHandle:
         """A dataset by name; it need not exist before the first append.

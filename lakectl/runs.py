@@ -46,6 +46,7 @@ class Runs:
         self.slots = Slots(lake.handles.reader, lake.handles.now)
         self._supervisor: Supervisor | None = None
         self._home: Home | None = None
+        self._watching = threading.RLock()  # one thread at a time: its supervisor has one loop
 
     @cached_property
     def orders(self) -> Orders:
@@ -139,7 +140,7 @@ class Runs:
         """
         supervisor = self.supervisor(echo)
         run_id = ordered.run.id
-        with _terminating(lambda: supervisor.ask(run_id)):
+        with self._watching, _terminating(lambda: supervisor.ask(run_id)):
             asked = 0
             while not supervisor.watches(run_id) and self._is_waiting(run_id):
                 try:

@@ -378,6 +378,11 @@ class Reader(Connection):
         found = self.rows("SELECT dataset_id, version FROM ledger WHERE key = :key", key=key)
         return (str(found[0][0]), int(sound(found, "ti", "ledger", key)[0][1])) if found else None
 
+    def landed_content(self, key: str) -> str | None:
+        """The digest of what the write with that key held, where one was kept."""
+        found = self.rows("SELECT content FROM ledger WHERE key = :key", key=key)
+        return None if not found or found[0][0] is None else str(found[0][0])
+
     def last_change(self, dataset_id: str | None) -> tuple[Any, ...] | None:
         """(id, dataset id, dataset, action, before, after) of the last change not undone."""
         where = "AND dataset_id = :id" if dataset_id else ""

@@ -135,14 +135,19 @@ def _narrowed(lake: Any, request: IngestRequest, name: str) -> IngestRequest | N
         return None
     done, newest = at.version if at is not None else 0, line[0].version
     write_key = taken.free_key(newest)
-    grew = all(version.operation == "append" for version in line)
+    apart = [v for v in versions.values() if v.version > done and v not in line]
+    grew = all(v.operation == "append" for v in line) and not any(
+        taken.has(v.version)
+        for v in apart  # taken in, and rolled back in the source since
+    )
     if done and grew:
         mode = "merge" if request.mode == "merge" else "append"
         slices = {source.id: (done, newest)}
         return replace(request, mode=mode, slices=slices, write_key=write_key)
-    if done:
-        get_run_logger().warning("%s did not only grow since v%d: made anew", name, done)
     slices = {source.id: (0, newest)}
+    if not done and grew:  # nothing of it is there yet
+        return replace(request, slices=slices, write_key=write_key)
+    get_run_logger().warning("%s did not only grow since v%d: made anew", name, done)
     return replace(request, mode="overwrite", key=(), slices=slices, write_key=write_key)
 
 
@@ -153,10 +158,12 @@ class _Taken:
         self._reader = lake.handles.reader
         self._words = f"transform {into} {source_id}"
         self._line: set[int] = set()
+        self._target = ""
         try:
             target = lake.describe(into)
         except NotFound:
             return
+        self._target = target.id
         known = {version.snapshot_id: version for version in lake.versions(into)}
         at = known.get(target.snapshot_id)
         while at is not None:
@@ -165,19 +172,22 @@ class _Taken:
 
     def has(self, version: int) -> bool:
         """Whether a version was taken in, and not taken back since."""
-        return any(landed in self._line for landed, _ in self._writes(version))
+        return any(
+            dataset == self._target and landed in self._line
+            for dataset, landed in self._writes(version)
+        )
 
     def free_key(self, version: int) -> str:
         """The key of the next write that takes a version in: one that was taken back has one."""
         number = len(list(self._writes(version)))
         return self._key(version, number)
 
-    def _writes(self, version: int) -> Iterator[tuple[int, int]]:
+    def _writes(self, version: int) -> Iterator[tuple[str, int]]:
         for number in count():
             landed = self._reader.landed(self._key(version, number))
             if landed is None:
                 return
-            yield landed[1], number
+            yield landed
 
     def _key(self, version: int, number: int) -> str:
         return blake2b(f"{self._words} {version} {number}".encode(), digest_size=24).hexdigest()

@@ -109,7 +109,9 @@ VALUES (:run, :dataset, :version, :name, :at) ON CONFLICT DO NOTHING
 """
 _ARTIFACT = """
 INSERT INTO run_artifacts (run_id, number, at, kind, key, task, body)
-VALUES (:run, :number, :at, :kind, :key, :task, :body) ON CONFLICT DO NOTHING
+VALUES (:run, :number, :at, :kind, :key, :task, :body)
+ON CONFLICT (run_id, number) DO UPDATE SET at = excluded.at, kind = excluded.kind,
+    key = excluded.key, task = excluded.task, body = excluded.body
 """
 _PROGRESS = """
 INSERT INTO run_progress (run_id, number, label, done, total, at)

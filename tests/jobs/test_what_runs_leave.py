@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from flow_project import Project
 
 from catalog.errors import Conflict
-from jobs.errors import RunConflict
+from jobs.errors import InvalidParameters, RunConflict
 from jobs.states import State
 from lakectl import flow, lake, task
 
@@ -374,3 +375,139 @@ def test_tags_of_a_run_are_added_to_those_of_its_flow(project: Project) -> None:
     done = project.command("flow", "run", "etl", "-t", "by-hand", "-o", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tags"] == ["nightly", "by-hand"]
+
+
+def _after_a_kill(project: Project, text: str) -> list[Any]:
+    """What a dataset holds after a flow that kills itself once and is tried again."""
+    project.write(
+        "import datetime as dt, os, time\nimport pandas as pd\n"
+        "from lakectl import flow, task, lake\n\n"
+        "def die_once():\n"
+        "    if not os.path.exists('died'):\n"
+        "        open('died', 'w').close()\n"
+        "        os.kill(os.getpid(), 9)\n" + dedent(text)
+    )
+    run = project.lake.runs.start("etl")
+    held = project.lake.dataset("n.t").to_pandas().a.tolist() if project.lake.ls() else []
+    return [run.state.value, *sorted(held)]
+
+
+def test_an_attempt_that_leaves_out_what_is_done_writes_the_rest(project: Project) -> None:
+    assert _after_a_kill(
+        project,
+        """
+        DAYS = [dt.date(2026, 1, day) for day in (1, 2, 3)]
+
+        @task
+        def load(day):
+            lake().dataset("n.t").append(pd.DataFrame({"a": [day.day]}))
+
+        @flow(retries=1)
+        def etl():
+            have = set(lake().dataset("n.t").to_pandas().a) if lake().ls() else set()
+            for day in [day for day in DAYS if day.day not in have]:
+                load(day)
+                die_once()
+        """,
+    ) == ["COMPLETED", 1, 2, 3]
+
+
+def test_frames_of_one_shape_are_never_taken_for_each_other(project: Project) -> None:
+    assert _after_a_kill(
+        project,
+        """
+        @task
+        def load(frame):
+            lake().dataset("n.t").append(frame)
+
+        @flow(retries=1)
+        def etl():
+            left = [1, 2, 3] if not os.path.exists("died") else [2, 3]
+            for number in left:
+                load(pd.DataFrame({"a": [number]}))
+                die_once()
+        """,
+    ) == ["FAILED", 1]
+    assert "with other content" in str(project.last().reason)
+
+
+def test_nested_tasks_are_known_by_the_task_that_calls_them(project: Project) -> None:
+    assert _after_a_kill(
+        project,
+        """
+        @task
+        def inner(frame):
+            lake().dataset("n.t").append(frame)
+
+        @task
+        def outer(number):
+            first = not os.path.exists("died")
+            time.sleep(.3 * (number if first else 3 - number))
+            inner(pd.DataFrame({"a": [number]}))
+
+        @flow(retries=1)
+        def etl():
+            futures = outer.map([1, 2])
+            if not os.path.exists("died"):
+                futures[0].wait()
+            die_once()
+            futures.result()
+        """,
+    ) == ["COMPLETED", 1, 2]
+
+
+def test_a_future_is_known_by_its_task_and_not_by_its_place(project: Project) -> None:
+    assert _after_a_kill(
+        project,
+        """
+        @task
+        def poll(number):
+            return number
+
+        @task
+        def extract():
+            return 7
+
+        @task
+        def load(number):
+            lake().dataset("n.t").append(pd.DataFrame({"a": [number]}))
+
+        @flow(retries=1)
+        def etl():
+            for number in range(3 if os.path.exists("died") else 1):
+                poll(number)
+            load.submit(extract.submit()).result()
+            die_once()
+        """,
+    ) == ["COMPLETED", 7]
+
+
+def test_a_source_that_was_rolled_back_makes_the_target_anew(project: Project) -> None:
+    source = project.lake.dataset("n.source")
+    source.append(pd.DataFrame({"a": [1]}))
+    source.append(pd.DataFrame({"a": [2]}))
+    _transform(project)
+    project.lake.rollback("n.source", 1)
+    source.append(pd.DataFrame({"a": [3]}))
+    _transform(project)
+    assert sorted(project.lake.dataset("n.tens").to_pandas().b.tolist()) == [10, 30]
+
+
+def test_a_run_that_was_taken_back_is_not_skipped_the_next_time(project: Project) -> None:
+    project.lake.dataset("n.source").append(pd.DataFrame({"a": [1]}))
+
+    @flow(skip_if_unchanged=True)
+    def etl() -> None:
+        lake().dataset("n.out").append(lake().dataset("n.source").to_pandas())
+
+    etl()
+    project.lake.runs.undo("latest")
+    assert etl(return_state=True).state is State.COMPLETED
+
+
+def test_values_that_would_reach_the_process_as_others_are_refused(project: Project) -> None:
+    project.write("from lakectl import flow\n@flow\ndef etl(thing, more: bytes = b''): ...\n")
+    for values in ({"thing": {1: "a"}}, {"thing": 1, "more": b"\xff"}):
+        with pytest.raises(InvalidParameters, match="does not reach another process"):
+            project.lake.runs.start("etl", values)
+    assert project.lake.runs.start("etl", {"thing": {"a": [1, None]}}).state is State.COMPLETED
