@@ -46,8 +46,10 @@ def why_gone(lease: Lease, now: int) -> str | None:
         if lease.boot != here.boot:
             return "its machine was started anew"
         if lease.pid is not None and machine.is_alive(lease.pid, lease.pid_started or 0):
+            if lease.lease_uptime is None:  # between two attempts it has none
+                return None
             # Not by the wall clock, which people set: by one that only runs.
-            over = machine.uptime() - (lease.lease_uptime or 0)
+            over = machine.uptime() - lease.lease_uptime
             late = over > _STALLED
             return "its supervisor does not answer any more" if late else None
         return f"its supervisor, process {lease.pid}, is gone"

@@ -46,6 +46,7 @@ MOVES: tuple[Move, ...] = (
     Move(_S.SCHEDULED, _S.PENDING, "claimer", "due; adds one to the fence"),
     Move(_S.SCHEDULED, _S.CANCELLED, "user", "nobody holds it"),
     Move(_S.SCHEDULED, _S.SKIPPED, "anyone", "nobody holds it"),
+    Move(_S.SCHEDULED, _S.CRASHED, "reaper", "it waits for its next attempt, its holder is gone"),
     Move(_S.PENDING, _S.RUNNING, "holder", "fence"),
     Move(_S.PENDING, _S.SCHEDULED, "holder", "fence; no line of the flow has run"),
     Move(_S.PENDING, _S.SCHEDULED, "reaper", "its holder is gone; no line of the flow has run"),

@@ -242,10 +242,11 @@ class History:
         return [rows.progress_of(row) for row in found]
 
     def live(self) -> list[Lease]:
-        """The runs that somebody holds, or seems to."""
+        """The runs that somebody holds, or seems to; those too that wait for another attempt."""
         found = self._connection.rows(
             f"SELECT {rows.RUN}, host, boot, pid, pid_started, lease_until, lease_uptime FROM runs "
-            "WHERE ended_at IS NULL AND state IN ('PENDING', 'RUNNING', 'CANCELLING')"
+            "WHERE ended_at IS NULL AND (state IN ('PENDING', 'RUNNING', 'CANCELLING') "
+            "OR (state = 'SCHEDULED' AND attempt > 0))"
         )
         return [Lease(rows.run_of(row[:21]), *row[21:]) for row in found]
 

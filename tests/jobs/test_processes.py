@@ -254,6 +254,23 @@ def _of(flows: Project, flow: str) -> str:
     return flows.lake.runs.page(RunFilter(flow=flow), 1)[0].id
 
 
+def test_a_run_whose_supervisor_is_killed_between_two_attempts_is_told_of(flows: Project) -> None:
+    flows.write("""
+        from lakectl import flow
+        @flow(retries=1, retry_delay_seconds=600)
+        def later():
+            raise ValueError("not yet")
+    """, "later.py")  # fmt: skip
+    command = flows.popen("flow", "run", "later")
+    flows.until(lambda: flows.lake.runs.page() and flows.last().reason)
+    assert flows.last().state is State.SCHEDULED
+    assert flows.lake.runs.reap() == []
+    command.kill()
+    command.wait()
+    flows.until(flows.lake.runs.reap)
+    assert flows.last().state is State.CRASHED
+
+
 def test_a_machine_that_was_started_anew_is_told_apart_from_a_crash(flows: Project) -> None:
     command = flows.popen("flow", "run", "waits")
     _pid(flows, "waits")
