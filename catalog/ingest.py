@@ -134,7 +134,6 @@ def _attempt(
 ) -> IngestReport:
     dataset = _existing(handles, name)
     key = request.write_key or handles.new_id()
-    content = _content_of(request)
     done = committing.landed(handles, key, dataset, name)
     if done is not None and not request.same_rows:
         return done
@@ -148,7 +147,8 @@ def _attempt(
     if files:
         seen.start()
     if done is not None:
-        _require_same(handles, key, seen.content() if files else content, name)
+        content = seen.content() if files else _content_of(request)
+        _require_same(handles, key, content, name)
         return done
     from catalog.engine.session import connect
 

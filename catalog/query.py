@@ -150,16 +150,23 @@ class _Planner:
         self.setup.append(f"CREATE VIEW {full} WITH (DEFER_BINDING) AS {select}")
 
 
-def open_here(handles: Handles, con: Any, ready: Plan) -> None:
-    """Make what a plan names readable on a connection of this process."""
+def _give_files(handles: Handles, con: Any, ready: Plan) -> bool:
+    """Let a connection read those files of a plan that it cannot open itself; whether any is."""
     from catalog.engine import remote
 
-    paths = [path.removeprefix(remote.PREFIX) for path in ready.files]
-    if len(paths) and ready.files[0].startswith(remote.PREFIX):
-        if handles.warehouse.is_remote:
-            remote.attach(con, handles.warehouse, paths)
-        else:
-            con.register_filesystem(remote.local_only(paths))
+    paths = [f.removeprefix(remote.PREFIX) for f in ready.files if f.startswith(remote.PREFIX)]
+    if not paths:
+        return False
+    if handles.warehouse.is_remote:
+        remote.attach(con, handles.warehouse, paths)
+    else:
+        con.register_filesystem(remote.local_only(paths))
+    return True
+
+
+def open_here(handles: Handles, con: Any, ready: Plan) -> None:
+    """Make what a plan names readable on a connection of this process."""
+    _give_files(handles, con, ready)
     for statement in ready.setup:
         con.execute(statement)
 
@@ -178,17 +185,11 @@ def once(handles: Handles, text: str) -> Iterator[tuple[list[tuple[str, str]], I
     Yields:
         The (name, type) of each column, and each row as a JSON list.
     """
-    from catalog.engine import box, remote, rows
+    from catalog.engine import box, rows
 
     con = box.parser()
     ready = plan(handles, con, text)
-    lockable = not any(f.startswith(remote.PREFIX) for f in ready.files)
-    if not lockable:
-        paths = [f.removeprefix(remote.PREFIX) for f in ready.files]
-        if handles.warehouse.is_remote:
-            remote.attach(con, handles.warehouse, paths)
-        else:
-            con.register_filesystem(remote.local_only(paths))
+    lockable = not _give_files(handles, con, ready)
     handles.close()
     with box.run_alone(con, ready, can_lock=lockable) as columns:
         yield columns, rows.encoded(con)

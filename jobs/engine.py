@@ -278,7 +278,7 @@ def _refuse_cycle(parent: RunScope, flow: Flow) -> None:
     """A flow that calls itself for ever ends here, told by its chain.
 
     Raises:
-        InvalidParameters: never; RecursionError as Python's own.
+        RecursionError: as Python's own, with the names of the flows.
     """
     chain: list[str] = [flow.name]
     scope: RunScope | None = parent

@@ -41,7 +41,7 @@ def wanted(job: Job) -> bool:
     if job.task.options.isolated:
         return True
     runner = job.run.flow.options.task_runner
-    return bool(getattr(runner, "processes", False)) and job.future in job.run.children
+    return bool(getattr(runner, "processes", False)) and job.submitted
 
 
 def call(job: Job, args: list[Any], kwargs: dict[str, Any]) -> Any:

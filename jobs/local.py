@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog import chance
@@ -39,7 +38,6 @@ class Home:
     world: World
     recorder: Direct
     keeper: Keeper
-    root: Path
     running: dict[str, int] = field(default_factory=dict)  # run id to the thread that runs it
 
 
@@ -65,7 +63,7 @@ def home_of(lake: Any, echo: logs.Echo | None) -> Home:
     )
     masker.learn_environment()
     keeper.start()
-    return Home(world, recorder, keeper, lake.settings.root, running)
+    return Home(world, recorder, keeper, running)
 
 
 def _interrupt(running: Mapping[str, int], run_id: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 from catalog.metadata.dbapi import Connection, Writer
+from jobs import results
 
 DAYS, LEAST = 90.0, 100  # how long runs are kept, and how many of each flow whatever their age
 _STEP = 200  # runs in one transaction
@@ -81,7 +81,7 @@ def prune_results(connection: Connection, folder: Path) -> int:
     named = set()
     for table in ("task_runs", "cache_entries"):
         rows = connection.rows(f"SELECT result FROM {table} WHERE result LIKE '%\"file\"%'")
-        named |= {json.loads(text).get("file") for (text,) in rows}
+        named |= {results.file_of(text) for (text,) in rows}
     gone = 0
     for path in folder.iterdir():
         if path.name not in named and time.time() - path.stat().st_mtime > _YOUNG:

@@ -89,12 +89,6 @@ class Runner:
             elif self._threads < self._most:
                 self._grow()
 
-    def put_later(self, seconds: float, job: Job) -> None:
-        """Run a job after a while."""
-        timer = threading.Timer(seconds, self.put, (job,))
-        timer.daemon = True
-        timer.start()
-
     def replace_one(self) -> None:
         """Do without one thread, which is stuck: another may take its place."""
         with self._changed:

@@ -108,7 +108,7 @@ class Supervisor:
         self._about = {"root": str(root), "profile": profile}
         self._warm = warm
         self._runs: dict[str, Watched] = {}
-        self._later: list[tuple[float, str, Launch, int]] = []  # runs that are tried again
+        self._later: list[tuple[float, str, Launch]] = []  # runs that are tried again
         self._selector = selectors.DefaultSelector()
         self._keeper = Keeper(self.recorder, connection, self.ask, self._lose)
         self._asked: deque[tuple[str, str]] = deque()  # from the keeper's thread
@@ -235,10 +235,10 @@ class Supervisor:
         due = [later for later in self._later if later[0] <= now]
         for later in due:
             self._later.remove(later)
-            _, run_id, launch, attempt = later
+            _, run_id, launch = later
             started = self.start(run_id, launch)
             if not started and self.history.run(run_id).state is State.SCHEDULED:
-                self._later.append((now + _TURN, run_id, launch, attempt))
+                self._later.append((now + _TURN, run_id, launch))
 
     # -- hearing ------------------------------------------------------------------------------
 
@@ -417,8 +417,7 @@ class Supervisor:
         due = self._now() + int(seconds * 1000)
         why = f"attempt {watched.attempt} of {launch.retries + 1} failed: {reason}"
         if self.recorder.settle(watched.run_id, State.SCHEDULED, why, due_at=due):
-            later = (time.monotonic() + seconds, watched.run_id, launch, watched.attempt)
-            self._later.append(later)
+            self._later.append((time.monotonic() + seconds, watched.run_id, launch))
         else:  # it was asked to stop in this very moment
             self.recorder.moves.move(watched.run_id, State.CANCELLED, watched.fence, reason)
 

@@ -38,7 +38,7 @@ class Job:
     future: Future
     identity: str
     waits: tuple[tuple[Future, bool], ...]  # what it needs, and whether that may have failed
-    counted: int
+    submitted: bool = False  # it runs beside the flow, in a thread of its runner
     started: int | None = None
     attempt: int = 1
     key: Key | None = None  # of the cache
@@ -94,6 +94,7 @@ def submit(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any], *, wait_f
     """
     run = current_run(f"{task.name}.submit()")
     job = _prepare(run, task, args, kwargs, wait_for)
+    job.submitted = True
     run.children.append(job.future)
     missing = [future for future, _ in job.waits if not future.done()]
     if not missing:
@@ -166,7 +167,7 @@ def _prepare(
     inside = f"{above.identity} " if above is not None and above.run is run else ""
     identity = run.identity(f"{inside}{task.key} {_told_apart(values)}")
     future = Future(run.number(), f"{task.name}-{counted}", identity)
-    return Job(run, task, values, future, identity, needed, counted)
+    return Job(run, task, values, future, identity, needed)
 
 
 def _told_apart(values: Mapping[str, Any]) -> str:
@@ -339,7 +340,7 @@ def _give_up(job: Job, scope: TaskScope) -> None:
     seconds = job.task.options.timeout_seconds
     reason = f"timed out after {seconds:g} s, in code that cannot be interrupted"
     run = job.run
-    if threading.main_thread().ident == _thread_of(job):
+    if not job.submitted:
         if run.world.give_up is not None:
             run.world.give_up(run.run_id, f"task {job.name} {reason}")
         return
@@ -356,11 +357,6 @@ def _give_up(job: Job, scope: TaskScope) -> None:
         run.runner.put(lambda: _in_thread(job, _attempts))
         return
     _settle(job, outcome)
-
-
-def _thread_of(job: Job) -> int | None:
-    in_runner = job.future in job.run.children
-    return None if in_runner else threading.main_thread().ident
 
 
 def _failed(error: BaseException) -> Outcome:
