@@ -45,6 +45,8 @@ _PATIENCE = 5.0  # seconds: somebody waits for the answer
 
 # Set by lakectl: finds the lake of this place, or raises NotFound.
 find_home: Callable[[], Home] | None = None
+# Set by lakectl too: shows the log of a run that nothing keeps.
+echo: logs.Echo | None = None
 
 
 def home_of(lake: Any, echo: logs.Echo | None) -> Home:
@@ -90,7 +92,7 @@ def run(flow: Flow, values: dict[str, Any]) -> Outcome:
 
 
 def _unrecorded(flow: Flow, values: dict[str, Any]) -> Outcome:
-    world = World(Nowhere(show), lambda: time.time_ns() // 1_000_000)
+    world = World(Nowhere(echo), lambda: time.time_ns() // 1_000_000)
     new = making.new_run(flow, values, world.now())
     for attempt in range(1, flow.options.retries + 2):
         outcome = engine.execute(RunScope(world, new.id, new.name, flow, new.id, dict(values)))
@@ -170,19 +172,3 @@ def _again(home: Home, flow: Flow, run_id: str, attempt: int, outcome: Outcome) 
 def _delay(flow: Flow, attempt: int) -> float:
     options = flow.options
     return retry.delay(options.retry_delay_seconds, options.retries, attempt, 0, chance.fraction())
-
-
-_CLEAR = "\r\x1b[K"
-
-
-def show(row: dict[str, Any]) -> None:
-    """A log line on stderr, for whoever runs a flow by hand; a bar where that is a terminal."""
-    bars = sys.stderr.isatty()
-    clear = _CLEAR if bars else ""
-    if "label" in row:
-        if bars:
-            sys.stderr.write(f"{clear}{logs.harmless(logs.bar_of(row))}")
-            sys.stderr.flush()
-    elif row["level"] >= logs.SHOWN:
-        text = logs.line_of(row["at"], row["level"], row["of"], row["message"])
-        sys.stderr.write(f"{clear}{logs.harmless(text)}\n")

@@ -21,7 +21,6 @@ from jobs import context
 Row = dict[str, Any]
 Echo = Callable[[Row], None]
 
-SHOWN = logging.INFO  # the least level that people see who run a flow by hand
 FIRST, LAST = 8 << 20, 1 << 20  # characters of a log that are kept of its begin and of its end
 _LONGEST = 64 << 10  # characters of one line
 
@@ -31,20 +30,6 @@ def line_of(at: int, level: int, of: str, message: str) -> str:
     clock = time.strftime("%H:%M:%S", time.localtime(at / 1000))
     name = logging.getLevelName(level)
     return f"{clock}.{at % 1000:03d} | {name:<7} | {of} - {message}"
-
-
-def bar_of(row: Row) -> str:
-    """How far a loop is, in a line."""
-    done, total = int(row["done"]), row["total"]
-    if not total:
-        return f"{row['label']} {done:,}"
-    filled = min(20, done * 20 // int(total))
-    return f"{row['label']} {'█' * filled}{'░' * (20 - filled)} {done:,}/{int(total):,}"
-
-
-def harmless(text: str) -> str:
-    """A line in which nothing commands a terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 class LogKeeper:

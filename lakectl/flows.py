@@ -21,6 +21,7 @@ from jobs.runners import SequentialTaskRunner as SequentialTaskRunner
 from jobs.runners import ThreadPoolTaskRunner as ThreadPoolTaskRunner
 from jobs.telling import artifact as artifact
 from jobs.telling import progress as progress
+from lakectl.echo import show
 from lakectl.root import Lake, open_lake
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _find_home() -> Home:
         if place not in _homes:
             opened = open_lake()
             quiet = os.environ.get("LAKECTL_QUIET")
-            _homes[place] = local.home_of(opened, None if quiet else local.show)
+            _homes[place] = local.home_of(opened, None if quiet else show)
         return _homes[place]
 
 
@@ -64,4 +65,4 @@ def _close_homes() -> None:
         home.recorder.close()
 
 
-local.find_home = _find_home
+local.find_home, local.echo = _find_home, show

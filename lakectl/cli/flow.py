@@ -145,7 +145,7 @@ def follow(ctx: click.Context, lake: Any, ordered: Any, watch: bool, form: str |
             output.say(ordered.run.id)
             output.note(f"Look at it with: lakectl run logs {ordered.run.name} -f")
         return
-    from jobs.local import show as echo
+    from lakectl.echo import show as echo
 
     ended = lake.runs.finish(ordered, echo)
     if form in {"json", "jsonl"}:
